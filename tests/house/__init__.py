@@ -1,0 +1,1 @@
+"""Tests of the house itself: budgets, tables and habits (ARCHITECTURE.md, sizes to watch)."""

@@ -1,0 +1,21 @@
+"""What the house tolerates, and why: every table is finding -> reason.
+
+A finding that is not listed fails its test; so does a listed finding that no longer occurs. The
+keys are the ones the failing test prints. Reasons are sentences for the next reader.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+Table = Mapping[str, str]
+
+FILES_OVER_BUDGET: Final[Table] = {}
+
+FUNCTIONS_OVER_BUDGET: Final[Table] = {}
+
+# Optional drivers and whatever else must not be imported before it is used (cli/ is free to).
+IMPORTS_INSIDE_FUNCTIONS: Final[Table] = {}
+
+CLOCK_AND_CHANCE: Final[Table] = {}
+
+REGISTRY_HOSTS: Final[Table] = {}
