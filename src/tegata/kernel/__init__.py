@@ -1,0 +1,1 @@
+"""The vocabulary every room may use, and nothing that does something."""

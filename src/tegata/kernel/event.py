@@ -1,0 +1,118 @@
+"""Audit events: what is written in the transaction of every act and of every refusal.
+
+The canonical form fixed here is what the transparency log commits to. It is a JSON object in
+the JSON Canonicalization Scheme (RFC 8785; keys are ASCII, values are strings, integers and
+lists of strings, so sorting by code point and by UTF-16 unit agree). See
+`docs/reference/audit-events.md` for every member.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from tegata.kernel.ids import TenantId
+from tegata.kernel.scope import Actor
+
+EVENT_VERSION = 1
+SALT_OCTETS = 16
+# The digest that the first event of a tenant names as its predecessor's.
+NO_PREVIOUS = bytes(32)
+
+
+class Decision(StrEnum):
+    """Whether the act was done or refused."""
+
+    ALLOWED = "allowed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """An event as a use case writes it: not yet numbered, not yet chained.
+
+    `action` is dotted ``source:subject:action`` text and stable. `subject` names the thing
+    acted on (``certificate:crt_...``); only its digest enters the record. `private` holds
+    personal and confidential values: each enters as a salted commitment of its own, and the
+    values with their salts are kept sealed under the tenant's disclosure key.
+    """
+
+    actor: Actor
+    action: str
+    decision: Decision
+    subject: str
+    request_digest: bytes
+    code: str = ""
+    private: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """A private value with its salt: base64url text of the JSON list [salt, name, value]."""
+
+    text: str
+
+    def commitment(self) -> str:
+        """SHA-256 of the disclosure's ASCII text, in base64url without padding (RFC 9901)."""
+        return _base64url(hashlib.sha256(self.text.encode("ascii")).digest())
+
+
+@dataclass(frozen=True, slots=True)
+class ChainedEvent:
+    """An event with its place in its tenant's record."""
+
+    tenant: TenantId
+    sequence: int
+    canonical: bytes
+    digest: bytes
+
+
+def disclose(name: str, value: str, salt: bytes) -> Disclosure:
+    """Make the disclosure of one private value; `salt` is 128 fresh random bits."""
+    text = json.dumps([_base64url(salt), name, value], ensure_ascii=False, separators=(",", ":"))
+    return Disclosure(_base64url(text.encode()))
+
+
+def chain_event(
+    event: AuditEvent,
+    commitments: Sequence[str],
+    tenant: TenantId,
+    sequence: int,
+    previous: bytes,
+    instant: datetime,
+) -> ChainedEvent:
+    """Number an event, link it to its predecessor and fix its canonical octets.
+
+    `sequence` is 1 for a tenant's first event, whose `previous` is `NO_PREVIOUS`.
+    """
+    canonical = canonical_json(
+        {
+            "action": event.action,
+            "actor": f"{event.actor.kind}:{event.actor.id}",
+            "code": event.code,
+            "commitments": sorted(commitments),
+            "decision": event.decision.value,
+            "previous": previous.hex(),
+            "request": event.request_digest.hex(),
+            "sequence": sequence,
+            "subject": hashlib.sha256(event.subject.encode()).hexdigest(),
+            "tenant": tenant,
+            "time": instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "version": EVENT_VERSION,
+        }
+    )
+    return ChainedEvent(tenant, sequence, canonical, hashlib.sha256(canonical).digest())
+
+
+def canonical_json(value: Mapping[str, str | int | Sequence[str]]) -> bytes:
+    """RFC 8785 octets of an object of strings, integers below 2**53 and lists of strings."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _base64url(octets: bytes) -> str:
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")

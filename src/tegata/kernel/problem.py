@@ -1,0 +1,65 @@
+"""The one refusal: a code from a closed set, and a detail that a person can act on.
+
+Each protocol owns a complete table from these codes to its wire errors; a test compares the
+table with the enum, so that no code can fall through to a default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from tegata.kernel.finding import Finding
+
+
+class ProblemCode(StrEnum):
+    """Every reason for which the platform refuses."""
+
+    REQUEST_MALFORMED = "request.malformed"
+    REQUEST_UNKNOWN_FIELD = "request.unknown-field"
+    REQUEST_TOO_LARGE = "request.too-large"
+    REQUEST_MEDIA_TYPE = "request.media-type"
+    REQUEST_TIMEOUT = "request.timeout"
+    ROUTE_UNKNOWN = "route.unknown"
+    METHOD_NOT_ALLOWED = "method.not-allowed"
+    AUTHENTICATION_REQUIRED = "authentication.required"
+    AUTHENTICATION_FAILED = "authentication.failed"
+    AUTHORIZATION_DENIED = "authorization.denied"
+    TENANT_UNKNOWN = "tenant.unknown"
+    TENANT_SUSPENDED = "tenant.suspended"
+    TENANT_EXISTS = "tenant.exists"
+    TOKEN_UNKNOWN = "token.unknown"
+    ISSUER_UNKNOWN = "issuer.unknown"
+    PROFILE_UNKNOWN = "profile.unknown"
+    CERTIFICATE_UNKNOWN = "certificate.unknown"
+    CERTIFICATE_REVOKED = "certificate.already-revoked"
+    REASON_UNKNOWN = "revocation.reason-unknown"
+    CSR_MALFORMED = "csr.malformed"
+    CSR_BAD_SIGNATURE = "csr.bad-signature"
+    CSR_WEAK_KEY = "csr.weak-key"
+    CSR_UNSUPPORTED_KEY = "csr.unsupported-key"
+    CSR_EXTENSION_REFUSED = "csr.extension-refused"
+    CSR_NAME_REFUSED = "csr.name-refused"
+    LINT_REFUSED = "lint.refused"
+    SERIAL_NOT_RESERVED = "serial.not-reserved"
+    KEY_PURPOSE_REFUSED = "key.purpose-refused"
+    IDEMPOTENCY_MISMATCH = "idempotency.mismatch"
+    IDEMPOTENCY_IN_PROGRESS = "idempotency.in-progress"
+    CONFLICT = "conflict"
+    SIGNER_UNAVAILABLE = "signer.unavailable"
+    STORAGE_EXHAUSTED = "storage.exhausted"
+    STORAGE_UNAVAILABLE = "storage.unavailable"
+    OUTCOME_UNKNOWN = "outcome.unknown"
+    OVERLOADED = "overloaded"
+
+
+class Problem(Exception):
+    """A refusal. `detail` is safe to show to the caller and to write to a log."""
+
+    def __init__(
+        self, code: ProblemCode, detail: str = "", findings: Sequence[Finding] = ()
+    ) -> None:
+        super().__init__(f"{code}: {detail}" if detail else str(code))
+        self.code = code
+        self.detail = detail
+        self.findings = tuple(findings)
