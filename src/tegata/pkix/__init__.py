@@ -1,0 +1,1 @@
+"""DER and RFC syntax: names, extensions, requests, CRLs, OCSP; with no policy of ours."""

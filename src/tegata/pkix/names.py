@@ -1,0 +1,180 @@
+"""Distinguished names and general names (RFC 5280 sections 4.1.2.4 and 4.2.1.6)."""
+
+from __future__ import annotations
+
+import ipaddress
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from cryptography.x509 import ObjectIdentifier
+
+from tegata.pkix import oids
+from tegata.pkix.der import (
+    IA5_STRING,
+    PRINTABLE_STRING,
+    SEQUENCE,
+    TLV,
+    UTF8_STRING,
+    DerError,
+    SetOf,
+    Size,
+    decode,
+    decode_elements,
+    encode_oid,
+    encode_sequence,
+    encode_set_of,
+    implicit,
+    sequence,
+    wrap,
+)
+
+_SHORT = {
+    oids.COMMON_NAME: "CN",
+    oids.SERIAL_NUMBER: "serialNumber",
+    oids.COUNTRY: "C",
+    oids.LOCALITY: "L",
+    oids.STATE_OR_PROVINCE: "ST",
+    oids.ORGANIZATION: "O",
+    oids.ORGANIZATIONAL_UNIT: "OU",
+    oids.ORGANIZATION_IDENTIFIER: "organizationIdentifier",
+    oids.DOMAIN_COMPONENT: "DC",
+}
+# RFC 5280 appendix A: these types are PrintableString, domainComponent is IA5String.
+_STRING_TAGS = {
+    oids.COUNTRY: PRINTABLE_STRING,
+    oids.SERIAL_NUMBER: PRINTABLE_STRING,
+    oids.DOMAIN_COMPONENT: IA5_STRING,
+}
+_ENCODINGS = {UTF8_STRING: "utf-8", PRINTABLE_STRING: "ascii", IA5_STRING: "ascii"}
+# X.680 section 41.4.
+_PRINTABLE = frozenset(string.ascii_letters + string.digits + " '()+,-./:=?")
+
+
+@sequence
+class _Attribute:
+    attribute_type: ObjectIdentifier
+    value: TLV
+
+
+@sequence
+class _Name:
+    # RelativeDistinguishedName ::= SET SIZE (1..MAX) OF AttributeTypeAndValue
+    rdns: list[Annotated[SetOf[_Attribute], Size(1, None)]]
+
+
+@dataclass(frozen=True, slots=True)
+class NameAttribute:
+    """One attribute of a distinguished name; `tag` is its string type's tag."""
+
+    attribute_type: str
+    value: str
+    tag: int
+
+
+class GeneralNameKind(StrEnum):
+    """The kinds of general names that the platform issues."""
+
+    DNS = "dns"
+    IP = "ip"
+    EMAIL = "email"
+    URI = "uri"
+
+
+@dataclass(frozen=True, slots=True)
+class GeneralName:
+    """A subject alternative name; an IP address is in its usual text form."""
+
+    kind: GeneralNameKind
+    value: str
+
+
+_GENERAL_TAGS = {
+    0x81: GeneralNameKind.EMAIL,
+    0x82: GeneralNameKind.DNS,
+    0x86: GeneralNameKind.URI,
+    0x87: GeneralNameKind.IP,
+}
+_TAG_NUMBERS = {kind: tag & 0x1F for tag, kind in _GENERAL_TAGS.items()}
+
+
+def encode_name(attributes: Sequence[tuple[str, str]]) -> bytes:
+    """The Name with one attribute to each RDN; `attributes` are (OID, text) in order.
+
+    ValueError for text that the attribute's string type cannot hold.
+    """
+    rdns = []
+    for attribute_type, value in attributes:
+        tag = _STRING_TAGS.get(attribute_type, UTF8_STRING)
+        if tag == PRINTABLE_STRING and not _PRINTABLE.issuperset(value):
+            raise ValueError(f"attribute {attribute_type} is a PrintableString")
+        text = wrap(tag, value.encode(_ENCODINGS[tag]))
+        rdns.append(encode_set_of([encode_sequence(encode_oid(attribute_type), text)]))
+    return encode_sequence(*rdns)
+
+
+def parse_name(octets: bytes) -> tuple[tuple[NameAttribute, ...], ...]:
+    """The RDNs of a Name; `DerError` for string types that RFC 5280 tells CAs not to use."""
+    return tuple(
+        tuple(_attribute(attribute) for attribute in rdn.as_list())
+        for rdn in decode(_Name, wrap(SEQUENCE, octets)).rdns
+    )
+
+
+def _attribute(attribute: _Attribute) -> NameAttribute:
+    tag = attribute.value.tag_bytes[0]
+    encoding = _ENCODINGS.get(tag)
+    if encoding is None:
+        raise DerError(f"string type {tag:#04x} in a name")
+    try:
+        text = bytes(attribute.value.data).decode(encoding)
+    except UnicodeDecodeError as error:
+        raise DerError(f"attribute value is not {encoding}") from error
+    if tag == PRINTABLE_STRING and not _PRINTABLE.issuperset(text):
+        raise DerError("attribute value is not PrintableString")
+    return NameAttribute(attribute.attribute_type.dotted_string, text, tag)
+
+
+def name_text(rdns: Sequence[Sequence[NameAttribute]]) -> str:
+    """A name for people, in the order it is encoded (not RFC 4514's reversed one)."""
+    return ", ".join(
+        "+".join(
+            f"{_SHORT.get(attribute.attribute_type, attribute.attribute_type)}={attribute.value}"
+            for attribute in rdn
+        )
+        for rdn in rdns
+    )
+
+
+def encode_general_names(names: Sequence[GeneralName]) -> bytes:
+    """GeneralNames, as the value of a subjectAltName."""
+    return encode_sequence(*(_encode_general_name(name) for name in names))
+
+
+def _encode_general_name(name: GeneralName) -> bytes:
+    if name.kind is GeneralNameKind.IP:
+        return implicit(_TAG_NUMBERS[name.kind], ipaddress.ip_address(name.value).packed)
+    return implicit(_TAG_NUMBERS[name.kind], name.value.encode("ascii"))
+
+
+def parse_general_names(octets: bytes) -> tuple[GeneralName, ...]:
+    """The names of a subjectAltName value; `DerError` for kinds the platform does not issue."""
+    return tuple(parse_general_name(element) for element in decode_elements(octets))
+
+
+def parse_general_name(element: TLV) -> GeneralName:
+    """One GeneralName; `DerError` for kinds the platform does not issue."""
+    kind = _GENERAL_TAGS.get(element.tag_bytes[0])
+    content = bytes(element.data)
+    if kind is None:
+        raise DerError(f"general name with tag {element.tag_bytes.hex()}")
+    if kind is GeneralNameKind.IP:
+        if len(content) not in (4, 16):
+            raise DerError("iPAddress is neither 4 nor 16 octets")
+        return GeneralName(kind, str(ipaddress.ip_address(content)))
+    try:
+        return GeneralName(kind, content.decode("ascii"))
+    except UnicodeDecodeError as error:
+        raise DerError("general name is not IA5String") from error

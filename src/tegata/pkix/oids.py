@@ -1,0 +1,56 @@
+"""Object identifiers, by the names their standards give them."""
+
+from __future__ import annotations
+
+# Algorithms (RFC 5758 section 3.2, RFC 5480, RFC 8017, RFC 5754).
+ECDSA_WITH_SHA256 = "1.2.840.10045.4.3.2"
+EC_PUBLIC_KEY = "1.2.840.10045.2.1"
+RSA_ENCRYPTION = "1.2.840.113549.1.1.1"
+ED25519 = "1.3.101.112"
+SHA1 = "1.3.14.3.2.26"
+SHA256 = "2.16.840.1.101.3.4.2.1"
+
+# Certificate extensions (RFC 5280 section 4.2).
+SUBJECT_KEY_IDENTIFIER = "2.5.29.14"
+KEY_USAGE = "2.5.29.15"
+SUBJECT_ALTERNATIVE_NAME = "2.5.29.17"
+BASIC_CONSTRAINTS = "2.5.29.19"
+CRL_DISTRIBUTION_POINTS = "2.5.29.31"
+CERTIFICATE_POLICIES = "2.5.29.32"
+AUTHORITY_KEY_IDENTIFIER = "2.5.29.35"
+EXTENDED_KEY_USAGE = "2.5.29.37"
+AUTHORITY_INFORMATION_ACCESS = "1.3.6.1.5.5.7.1.1"
+OCSP_NO_CHECK = "1.3.6.1.5.5.7.48.1.5"
+
+# Access methods (RFC 5280 section 4.2.2.1).
+ACCESS_OCSP = "1.3.6.1.5.5.7.48.1"
+ACCESS_CA_ISSUERS = "1.3.6.1.5.5.7.48.2"
+
+# Extended key usages (RFC 5280 section 4.2.1.12, RFC 6960 section 4.2.2.2).
+SERVER_AUTH = "1.3.6.1.5.5.7.3.1"
+CLIENT_AUTH = "1.3.6.1.5.5.7.3.2"
+OCSP_SIGNING = "1.3.6.1.5.5.7.3.9"
+
+# CRL extensions (RFC 5280 section 5.2 and 5.3).
+CRL_NUMBER = "2.5.29.20"
+CRL_REASON = "2.5.29.21"
+ISSUING_DISTRIBUTION_POINT = "2.5.29.28"
+
+# OCSP (RFC 6960 sections 4.2.1 and 4.4).
+OCSP_BASIC = "1.3.6.1.5.5.7.48.1.1"
+OCSP_NONCE = "1.3.6.1.5.5.7.48.1.2"
+OCSP_EXTENDED_REVOKE = "1.3.6.1.5.5.7.48.1.9"
+
+# PKCS #9 attribute that carries extensions in a request (RFC 2985 section 5.4.2).
+EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
+
+# Attribute types of names (RFC 5280 section 4.1.2.4 and appendix A).
+COMMON_NAME = "2.5.4.3"
+SERIAL_NUMBER = "2.5.4.5"
+COUNTRY = "2.5.4.6"
+LOCALITY = "2.5.4.7"
+STATE_OR_PROVINCE = "2.5.4.8"
+ORGANIZATION = "2.5.4.10"
+ORGANIZATIONAL_UNIT = "2.5.4.11"
+ORGANIZATION_IDENTIFIER = "2.5.4.97"
+DOMAIN_COMPONENT = "0.9.2342.19200300.100.1.25"

@@ -1,0 +1,116 @@
+"""Rules for the subject's public key and its identifier (RFC 5280 sections 4.1.2.7, 4.2.1.2)."""
+
+from __future__ import annotations
+
+from tegata.kernel.finding import Finding
+from tegata.pkix import oids
+from tegata.pkix.der import (
+    NULL_VALUE,
+    DerError,
+    decode,
+    decode_elements,
+    encode_oid,
+    sequence,
+    whole,
+)
+from tegata.pkix.extensions import AuthorityKeyIdentifier, key_identifier, subject_public_key
+from tegata.profiles.model import Subject, error
+
+_RSA = encode_oid(oids.RSA_ENCRYPTION)
+_EC = encode_oid(oids.EC_PUBLIC_KEY)
+_ED25519 = encode_oid(oids.ED25519)
+# Named curves of RFC 5480 section 2.1.1.1, P-256, P-384 and P-521, with the octets of a
+# coordinate.
+_CURVES = {
+    encode_oid("1.2.840.10045.3.1.7"): 32,
+    encode_oid("1.3.132.0.34"): 48,
+    encode_oid("1.3.132.0.35"): 66,
+}
+_ED25519_OCTETS = 32
+RSA_BITS = (2048, 8192)
+_CITES = "RFC 5280 section 4.1.2.7"
+
+
+@sequence
+class _RsaPublicKey:
+    modulus: int
+    exponent: int
+
+
+def is_rsa(public_key: bytes) -> bool:
+    """Whether a SubjectPublicKeyInfo holds an RSA key."""
+    return _RSA in public_key[:24]
+
+
+def public_key_is_strong(subject: Subject) -> Finding | None:
+    """The key is RSA of 2048 to 8192 bits, or on P-256, P-384, P-521 or edwards25519."""
+    try:
+        key = subject_public_key(subject.tbs.public_key)
+        algorithm = decode_elements(subject.tbs.public_key)[0]
+        match [whole(element) for element in decode_elements(whole(algorithm))]:
+            case [kind, curve] if kind == _EC and curve in _CURVES:
+                return _elliptic_curve(key, _CURVES[curve])
+            case [kind] if kind == _ED25519:
+                return None if len(key) == _ED25519_OCTETS else _malformed("not 32 octets")
+            case [kind, parameters] if kind == _RSA and parameters == NULL_VALUE:
+                return _rsa(decode(_RsaPublicKey, key))
+    except DerError as problem:
+        return _malformed(str(problem))
+    return error("public-key.algorithm-not-allowed", _CITES, "RSA, P-256, P-384, P-521, Ed25519")
+
+
+def _malformed(message: str) -> Finding:
+    return error("public-key.malformed", _CITES, message)
+
+
+def _elliptic_curve(key: bytes, coordinate: int) -> Finding | None:
+    # RFC 5480 section 2.2: uncompressed MUST be supported, compressed MAY be, and often is not.
+    if len(key) == 1 + 2 * coordinate and key[0] == 0x04:
+        return None
+    return _malformed("the point must be uncompressed")
+
+
+def _rsa(key: _RsaPublicKey) -> Finding | None:
+    modulus, exponent = key.modulus, key.exponent
+    low, high = RSA_BITS
+    if modulus < 0 or not low <= modulus.bit_length() <= high:
+        return error("public-key.rsa-size", _CITES, f"RSA keys have {low} to {high} bits")
+    # CA/Browser Forum's and NIST SP 800-56B's bound; 3 invites low-exponent attacks.
+    if exponent < 65_537 or exponent % 2 == 0 or exponent.bit_length() > 256:
+        return error("public-key.rsa-exponent", _CITES, "the exponent is odd and at least 65537")
+    return None
+
+
+def subject_key_identifier_matches(subject: Subject) -> Finding | None:
+    """subjectKeyIdentifier is derived from the key (RFC 7093 section 2, method 1)."""
+    extension = subject.tbs.extensions.get(oids.SUBJECT_KEY_IDENTIFIER)
+    try:
+        if extension is not None and decode(bytes, extension.value) == key_identifier(
+            subject.tbs.public_key
+        ):
+            return None
+    except DerError:
+        pass
+    return error(
+        "subject-key-identifier.mismatch",
+        "RFC 5280 section 4.2.1.2",
+        "the identifier must be the key's",
+    )
+
+
+def authority_key_identifier_matches(subject: Subject) -> Finding | None:
+    """authorityKeyIdentifier is the issuer's subjectKeyIdentifier."""
+    extension = subject.tbs.extensions.get(oids.AUTHORITY_KEY_IDENTIFIER)
+    try:
+        if extension is not None and (
+            decode(AuthorityKeyIdentifier, extension.value).key_identifier
+            == subject.issuer.key_identifier
+        ):
+            return None
+    except DerError:
+        pass
+    return error(
+        "authority-key-identifier.mismatch",
+        "RFC 5280 section 4.2.1.1",
+        "the identifier must be that of the issuer's key",
+    )

@@ -1,0 +1,71 @@
+"""Rules for the subject (RFC 5280 section 4.1.2.6 and appendix A.1)."""
+
+from __future__ import annotations
+
+from tegata.kernel.finding import Finding
+from tegata.pkix import oids
+from tegata.pkix.der import PRINTABLE_STRING, UTF8_STRING, DerError
+from tegata.pkix.names import NameAttribute, parse_name
+from tegata.profiles.model import CertificateKind, Subject, error
+
+# Upper bounds of RFC 5280 appendix A.1 (ub-...), in characters.
+_UPPER_BOUNDS = {
+    oids.COUNTRY: 2,
+    oids.STATE_OR_PROVINCE: 128,
+    oids.LOCALITY: 128,
+    oids.ORGANIZATION: 64,
+    oids.ORGANIZATIONAL_UNIT: 64,
+    oids.COMMON_NAME: 64,
+    oids.SERIAL_NUMBER: 64,
+}
+# DirectoryString as section 4.1.2.4 leaves it; these two types are PrintableString.
+_DIRECTORY_STRING = frozenset({UTF8_STRING, PRINTABLE_STRING})
+_STRING_TAGS = {
+    oids.COUNTRY: frozenset({PRINTABLE_STRING}),
+    oids.SERIAL_NUMBER: frozenset({PRINTABLE_STRING}),
+}
+_APPENDIX = "RFC 5280 appendix A.1"
+
+
+def subject_is_well_formed(subject: Subject) -> Finding | None:
+    """Every attribute is of a type the profile knows, in bounds, and without control characters."""
+    try:
+        rdns = parse_name(subject.tbs.subject)
+    except DerError as problem:
+        return error("subject.malformed", "RFC 5280 section 4.1.2.4", str(problem))
+    seen: set[str] = set()
+    for attribute in (attribute for rdn in rdns for attribute in rdn):
+        finding = _attribute(attribute, subject, seen)
+        if finding is not None:
+            return finding
+        seen.add(attribute.attribute_type)
+    if not rdns and subject.profile.kind is CertificateKind.CA:
+        return error(
+            "subject.empty", "RFC 5280 section 4.1.2.6", "the subject of a CA must not be empty"
+        )
+    return None
+
+
+def _attribute(attribute: NameAttribute, subject: Subject, seen: set[str]) -> Finding | None:
+    kind, value = attribute.attribute_type, attribute.value
+    if kind not in subject.profile.subject_types:
+        return error(
+            "subject.attribute-not-allowed",
+            "RFC 5280 section 4.1.2.6",
+            f"{subject.profile.name} has no subject attribute {kind}",
+        )
+    if kind == oids.COMMON_NAME and kind in seen:
+        return error("subject.common-name-repeated", _APPENDIX, "more than one common name")
+    if attribute.tag not in _STRING_TAGS.get(kind, _DIRECTORY_STRING):
+        return error("subject.string-type", _APPENDIX, f"attribute {kind} has another string type")
+    if not value or len(value) > _UPPER_BOUNDS[kind]:
+        return error(
+            "subject.attribute-length",
+            _APPENDIX,
+            f"attribute {kind} must have 1 to {_UPPER_BOUNDS[kind]} characters",
+        )
+    if kind == oids.COUNTRY and not (len(value) == 2 and value.isascii() and value.isupper()):
+        return error("subject.country-code", _APPENDIX, "country must be two capital letters")
+    if not value.isprintable():
+        return error("subject.control-character", _APPENDIX, f"attribute {kind}")
+    return None

@@ -1,0 +1,174 @@
+"""Rules for what a certificate may be used for (RFC 5280 sections 4.2.1.3, .9 and .12)."""
+
+from __future__ import annotations
+
+import re
+
+from tegata.kernel.finding import Finding
+from tegata.pkix import oids
+from tegata.pkix.der import NULL_VALUE, DerError, Extension
+from tegata.pkix.extensions import (
+    KeyUsage,
+    parse_authority_information_access,
+    parse_basic_constraints,
+    parse_crl_distribution_points,
+    parse_extended_key_usage,
+    parse_key_usage,
+)
+from tegata.profiles.model import CertificateKind, Profile, Subject, error
+from tegata.profiles.public_key import is_rsa
+
+# What relying parties fetch; the signature is on what they get, so TLS adds nothing.
+_HTTP_URL = re.compile(r"https?://[!-~]+")
+_KNOWN = frozenset(
+    {
+        oids.SUBJECT_KEY_IDENTIFIER,
+        oids.KEY_USAGE,
+        oids.SUBJECT_ALTERNATIVE_NAME,
+        oids.BASIC_CONSTRAINTS,
+        oids.CRL_DISTRIBUTION_POINTS,
+        oids.AUTHORITY_KEY_IDENTIFIER,
+        oids.EXTENDED_KEY_USAGE,
+        oids.AUTHORITY_INFORMATION_ACCESS,
+        oids.OCSP_NO_CHECK,
+    }
+)
+
+
+# RFC 5280 sections 4.2.1.1, 4.2.1.2 and 4.2.2.1 (MUST), 4.2.1.13 (SHOULD); RFC 6960 section
+# 4.2.2.2.1 (SHOULD); an extKeyUsage may be either, and is the same in every certificate of ours.
+_NOT_CRITICAL = frozenset(
+    {
+        oids.AUTHORITY_KEY_IDENTIFIER,
+        oids.SUBJECT_KEY_IDENTIFIER,
+        oids.AUTHORITY_INFORMATION_ACCESS,
+        oids.CRL_DISTRIBUTION_POINTS,
+        oids.OCSP_NO_CHECK,
+        oids.EXTENDED_KEY_USAGE,
+    }
+)
+
+
+def expected_key_usage(profile: Profile, public_key: bytes) -> frozenset[KeyUsage]:
+    """The profile's key usages; RSA servers may also be sent keys (RFC 5246 section 7.4.2)."""
+    if profile.key_encipherment_for_rsa and is_rsa(public_key):
+        return profile.key_usage | {KeyUsage.KEY_ENCIPHERMENT}
+    return profile.key_usage
+
+
+def key_usage_as_profiled(subject: Subject) -> Finding | None:
+    """keyUsage is critical and has the profile's bits."""
+    extension = subject.tbs.extensions.get(oids.KEY_USAGE)
+    expected = expected_key_usage(subject.profile, subject.tbs.public_key)
+    try:
+        if (
+            extension is not None
+            and extension.critical
+            and parse_key_usage(extension.value) == expected
+        ):
+            return None
+    except DerError:
+        pass
+    return error(
+        "key-usage.not-as-profiled",
+        "RFC 5280 section 4.2.1.3",
+        f"critical, with {', '.join(usage.name for usage in sorted(expected))}",
+    )
+
+
+def extended_key_usage_as_profiled(subject: Subject) -> Finding | None:
+    """extKeyUsage has the profile's purposes and nothing else."""
+    extension = subject.tbs.extensions.get(oids.EXTENDED_KEY_USAGE)
+    try:
+        purposes = parse_extended_key_usage(extension.value) if extension is not None else ()
+        if purposes == subject.profile.extended_key_usage:
+            return None
+    except DerError:
+        pass
+    return error(
+        "extended-key-usage.not-as-profiled",
+        "RFC 5280 section 4.2.1.12",
+        "the purposes must be the profile's",
+    )
+
+
+def basic_constraints_as_profiled(subject: Subject) -> Finding | None:
+    """basicConstraints is critical, says whether the subject is a CA, and bounds its path."""
+    extension = subject.tbs.extensions.get(oids.BASIC_CONSTRAINTS)
+    profile = subject.profile
+    try:
+        if extension is not None and extension.critical:
+            constraints = parse_basic_constraints(extension.value)
+            is_ca = profile.kind is CertificateKind.CA
+            if constraints.ca == is_ca and constraints.path_length == profile.path_length:
+                return None
+    except DerError:
+        pass
+    return error(
+        "basic-constraints.not-as-profiled",
+        "RFC 5280 section 4.2.1.9",
+        f"critical, {profile.kind}, path length {profile.path_length}",
+    )
+
+
+def extensions_known(subject: Subject) -> Finding | None:
+    """Every extension is one whose content a rule looks at, and stands once."""
+    order = subject.tbs.extension_order
+    if len(set(order)) != len(order):
+        return error("extension.repeated", "RFC 5280 section 4.2", "an extension stands twice")
+    unknown = [name for name in order if name not in _KNOWN]
+    if unknown:
+        return error(
+            "extension.not-allowed", "RFC 5280 section 4.2", f"extension {', '.join(unknown)}"
+        )
+    return None
+
+
+def extensions_not_critical(subject: Subject) -> Finding | None:
+    """What a relying party may ignore is not marked critical."""
+    wrong = [
+        name
+        for name, extension in subject.tbs.extensions.items()
+        if extension.critical and name in _NOT_CRITICAL
+    ]
+    if not wrong:
+        return None
+    return error(
+        "extension.criticality",
+        "RFC 5280 section 4.2",
+        f"extension {', '.join(wrong)} must not be critical",
+    )
+
+
+def status_can_be_found(subject: Subject) -> Finding | None:
+    """An end-entity certificate and an issuing CA's say where their status is; a root's does not.
+
+    A responder's certificate has id-pkix-ocsp-nocheck instead (RFC 6960 section 4.2.2.2.1).
+    """
+    profile = subject.profile
+    no_check = subject.tbs.extensions.get(oids.OCSP_NO_CHECK)
+    crl = subject.tbs.extensions.get(oids.CRL_DISTRIBUTION_POINTS)
+    access = subject.tbs.extensions.get(oids.AUTHORITY_INFORMATION_ACCESS)
+    # The value of id-pkix-ocsp-nocheck is NULL.
+    if profile.ocsp_no_check == (no_check is not None and no_check.value == NULL_VALUE):
+        if profile.ocsp_no_check or profile.self_signed:
+            if crl is None and access is None:
+                return None
+        elif crl is not None and access is not None and _points_to_status(crl, access):
+            return None
+    return error(
+        "status.not-findable",
+        "RFC 5280 sections 4.2.1.13 and 4.2.2.1",
+        "CRL distribution point and OCSP access must be there, or ocsp-nocheck for a responder",
+    )
+
+
+def _points_to_status(crl: Extension, access: Extension) -> bool:
+    try:
+        points = parse_crl_distribution_points(crl.value)
+        descriptions = parse_authority_information_access(access.value)
+    except DerError:
+        return False
+    urls = (*points, *(url for _method, url in descriptions))
+    answers = oids.ACCESS_OCSP in {method for method, _url in descriptions}
+    return bool(points) and answers and all(_HTTP_URL.fullmatch(url) for url in urls)
