@@ -1,0 +1,1 @@
+"""Signs certificates, and only those it has linted and reserved."""

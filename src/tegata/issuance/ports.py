@@ -1,0 +1,139 @@
+"""What issuance asks of the world."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+from tegata.issuance.model import IssuedCertificate, Issuer, VoidSerial
+from tegata.issuance.serials import SerialBlock
+from tegata.kernel.event import AuditEvent
+from tegata.kernel.ids import BlockId, IssuerId, NodeId, TenantId
+from tegata.kernel.scope import TenantScope
+from tegata.kernel.signing import KeyPurpose, SigningKey
+from tegata.pkix.names import GeneralName
+
+
+class CertificateSigner(Protocol):
+    """The signer process."""
+
+    async def create_key(
+        self,
+        tenant: TenantId,
+        purpose: KeyPurpose,
+        subject: bytes,
+        authority: tuple[bytes, bytes] = (b"", b""),
+    ) -> SigningKey:
+        """A new P-256 key for one tenant, purpose and subject (DER Name). `authority` is a
+        responder's CA: its subject and public key."""
+        ...
+
+    async def reserve(self, key: SigningKey, month: int, size: int) -> SerialBlock:
+        """Serials of a CA key, durable in the signer's own journal on return."""
+        ...
+
+    async def sign_certificate(
+        self, key: SigningKey, profile: str, tbs: bytes, block: BlockId, counter: int
+    ) -> bytes:
+        """A signature over a linted TBSCertificate; refuses what the key may not sign."""
+        ...
+
+
+class IssuanceUnit(Protocol):
+    """Writes of issuance, applied together by `commit`."""
+
+    def audit(self, event: AuditEvent) -> None:
+        """Record an event in the same transaction."""
+        ...
+
+    def add_serial_block(
+        self, issuer: IssuerId, block: SerialBlock, node: NodeId, now: datetime
+    ) -> None:
+        """Record reserved serials."""
+        ...
+
+    def close_serial_block(self, block: BlockId, now: datetime) -> None:
+        """Say that no serial of a block will be used any more."""
+        ...
+
+    def add_void_serial(self, void: VoidSerial, now: datetime) -> None:
+        """Record a serial under which nothing was recorded, as revoked."""
+        ...
+
+    def add_certificate(
+        self, octets: bytes, certificate: IssuedCertificate, names: Sequence[GeneralName]
+    ) -> None:
+        """Record a certificate; `octets` is its id."""
+        ...
+
+    def add_signing_key(self, key: SigningKey, now: datetime) -> None:
+        """Record a key."""
+        ...
+
+    def add_issuer(self, issuer: Issuer, now: datetime) -> None:
+        """Record an issuer, and make it findable by status requests."""
+        ...
+
+    def add_responder(
+        self,
+        issuer: IssuerId,
+        key: SigningKey,
+        certificate: bytes,
+        not_after: datetime,
+        now: datetime,
+    ) -> None:
+        """Record, or replace, the OCSP responder of an issuer."""
+        ...
+
+    async def commit(self) -> None:
+        """Apply everything durably, or raise `Problem` and apply nothing."""
+        ...
+
+
+class OpenBlock(Protocol):
+    """A block that a run of the platform left open."""
+
+    @property
+    def issuer(self) -> IssuerId:
+        """Whose serials they are."""
+        ...
+
+    @property
+    def block(self) -> SerialBlock:
+        """The block, its key unsealed."""
+        ...
+
+
+class IssuanceStore(Protocol):
+    """Reads of issuance, and its units."""
+
+    def open_unit(self, scope: TenantScope) -> AbstractAsyncContextManager[IssuanceUnit]:
+        """A unit that applies nothing unless `commit` is reached.
+
+        Raises `Problem(storage.exhausted)` when new work must not start.
+        """
+        ...
+
+    async def get_issuer(self, scope: TenantScope, issuer: IssuerId) -> Issuer:
+        """An issuer of the tenant, or `Problem(issuer.unknown)`."""
+        ...
+
+    async def list_issuers(self, scope: TenantScope) -> Sequence[Issuer]:
+        """The tenant's issuers, oldest first."""
+        ...
+
+    async def open_blocks(self, scope: TenantScope, node: NodeId) -> Sequence[OpenBlock]:
+        """The tenant's blocks that this node left open."""
+        ...
+
+    async def recorded_serials(
+        self, scope: TenantScope, issuer: IssuerId, month: int, serials: Sequence[int]
+    ) -> frozenset[int]:
+        """Those of the serials that a certificate stands under."""
+        ...
+
+    def issuer_urls(self, issuer: IssuerId) -> tuple[str, str, str]:
+        """The OCSP, CRL and CA-issuers URLs that an issuer's certificates carry."""
+        ...

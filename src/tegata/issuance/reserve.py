@@ -1,0 +1,91 @@
+"""Serial numbers in hand: blocks are reserved, made durable, and only then given out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tegata.issuance.model import Issuer, ReservedSerial
+from tegata.issuance.ports import CertificateSigner, IssuanceStore
+from tegata.issuance.serials import BLOCK_MAXIMUM, SerialBlock
+from tegata.kernel.ids import BlockId, IssuerId, NodeId, TenantId
+from tegata.kernel.ports import Clock
+from tegata.kernel.scope import TenantScope, platform_acts
+
+# Small at first: what is reserved when the machine dies becomes void and stands in the CRL.
+FIRST_BLOCK = 8
+_QUICK = 60.0
+
+
+@dataclass(slots=True)
+class _Current:
+    tenant: TenantId
+    block: SerialBlock
+    opened: float
+    next: int = 0
+
+
+class SerialReserve:
+    """Gives out serials, once each, of blocks that are durable in signer and store."""
+
+    def __init__(
+        self, store: IssuanceStore, signer: CertificateSigner, clock: Clock, node: NodeId
+    ) -> None:
+        self._store = store
+        self._signer = signer
+        self._clock = clock
+        self._node = node
+        self._current: dict[tuple[IssuerId, int], _Current] = {}
+        self._locks: dict[tuple[IssuerId, int], asyncio.Lock] = {}
+
+    async def take(self, issuer: Issuer, month: int) -> ReservedSerial:
+        """The next reserved serial of an issuer for a month of expiry."""
+        place = issuer.id, month
+        reserved = self._next(place)
+        if reserved is not None:
+            return reserved
+        async with self._locks.setdefault(place, asyncio.Lock()):
+            reserved = self._next(place)
+            if reserved is None:
+                await self._reserve(issuer, month)
+                reserved = self._next(place)
+        assert reserved is not None
+        return reserved
+
+    def drain(self) -> Mapping[TenantId, Mapping[BlockId, int]]:
+        """Give out no more; of each present block, how many serials were given out."""
+        used: dict[TenantId, dict[BlockId, int]] = {}
+        for current in self._current.values():
+            used.setdefault(current.tenant, {})[current.block.id] = current.next
+        self._current.clear()
+        return used
+
+    def forget(self) -> None:
+        """Give out no more of the present blocks: the signer that made them is gone."""
+        self._current.clear()
+
+    def _next(self, place: tuple[IssuerId, int]) -> ReservedSerial | None:
+        current = self._current.get(place)
+        if current is None or current.next == current.block.size:
+            return None
+        counter = current.next
+        current.next += 1
+        return ReservedSerial(current.block, counter, current.block.serial(counter))
+
+    async def _reserve(self, issuer: Issuer, month: int) -> None:
+        now = self._clock.now()
+        scope: TenantScope = platform_acts(issuer.tenant, "serials")
+        block = await self._signer.reserve(issuer.key, month, self._size(issuer.id, month))
+        async with self._store.open_unit(scope) as unit:
+            unit.add_serial_block(issuer.id, block, self._node, now)
+            await unit.commit()
+        self._current[issuer.id, month] = _Current(issuer.tenant, block, now.timestamp())
+
+    def _size(self, issuer: IssuerId, month: int) -> int:
+        used = self._current.get((issuer, month))
+        if used is None:
+            return FIRST_BLOCK
+        if self._clock.now().timestamp() - used.opened < _QUICK:
+            return min(used.block.size * 4, BLOCK_MAXIMUM)
+        return FIRST_BLOCK

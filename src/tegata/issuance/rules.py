@@ -1,0 +1,112 @@
+"""Pure decisions of issuance: the octets of a certificate, and whether they may be signed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from tegata.issuance.model import Draft, Issuer, Linted, Reserved, ReservedSerial
+from tegata.kernel.problem import Problem, ProblemCode
+from tegata.pkix.certificate import encode_tbs_certificate
+from tegata.pkix.extensions import (
+    authority_information_access,
+    authority_key_identifier,
+    basic_constraints,
+    crl_distribution_points,
+    extended_key_usage,
+    key_identifier,
+    key_usage,
+    ocsp_no_check,
+    subject_alternative_name,
+    subject_key_identifier,
+)
+from tegata.profiles.lint import lint
+from tegata.profiles.model import CertificateKind, IssuerFacts, Profile
+from tegata.profiles.public_key import is_rsa
+from tegata.profiles.usage import expected_key_usage
+
+# Clocks of relying parties are not all right: a certificate is valid a little before it exists.
+BACKDATE = timedelta(minutes=5)
+EMPTY_NAME = b"\x30\x00"
+# Stands where the serial will: as long as every serial we make.
+PLACEHOLDER_SERIAL = 0x01 << 144
+
+
+def validity_period(
+    profile: Profile, now: datetime, not_after_issuer: datetime | None
+) -> tuple[datetime, datetime]:
+    """notBefore and notAfter for a certificate made now, within its issuer's life."""
+    not_before = now.replace(microsecond=0) - BACKDATE
+    # notAfter is inclusive (RFC 5280 section 4.1.2.5): one second less than the period.
+    not_after = not_before + profile.validity - timedelta(seconds=1)
+    if not_after_issuer is not None and not_after_issuer < not_after:
+        not_after = not_after_issuer
+    return not_before, not_after
+
+
+class CertificateTemplate:
+    """What all certificates of one profile, issuer and key kind share, encoded once."""
+
+    def __init__(self, profile: Profile, issuer: Issuer, public_key: bytes) -> None:
+        self._before = (
+            basic_constraints(
+                ca=profile.kind is CertificateKind.CA, path_length=profile.path_length
+            ),
+            key_usage(*expected_key_usage(profile, public_key)),
+            *(
+                (extended_key_usage(*profile.extended_key_usage),)
+                * bool(profile.extended_key_usage)
+            ),
+        )
+        self._after: tuple[bytes, ...] = (authority_key_identifier(issuer.facts.key_identifier),)
+        if profile.ocsp_no_check:
+            self._after += (ocsp_no_check(),)
+        elif not profile.self_signed:
+            self._after += (
+                crl_distribution_points(issuer.crl_url),
+                authority_information_access(
+                    ocsp=issuer.ocsp_url, ca_issuers=issuer.ca_issuers_url
+                ),
+            )
+
+    def extensions(self, draft: Draft) -> tuple[bytes, ...]:
+        """The extensions of a certificate, in order."""
+        names: tuple[bytes, ...] = ()
+        if draft.names:
+            critical = draft.subject == EMPTY_NAME
+            names = (subject_alternative_name(draft.names, critical=critical),)
+        identifier = subject_key_identifier(key_identifier(draft.public_key))
+        return (*self._before, identifier, *self._after, *names)
+
+
+def template_key(draft: Draft) -> tuple[str, int, bool]:
+    """What a template depends on beside its issuer."""
+    return draft.profile.name, draft.profile.version, is_rsa(draft.public_key)
+
+
+def lint_draft(draft: Draft, extensions: tuple[bytes, ...], issuer: IssuerFacts) -> Linted:
+    """Run every rule on the draft's octets; `Problem(lint.refused)` with what they found.
+
+    The signer runs them again on the octets with the serial in them, before it signs.
+    """
+    tbs = _encode(draft, extensions, issuer, PLACEHOLDER_SERIAL)
+    findings = lint(tbs, draft.profile, issuer)
+    if findings:
+        raise Problem(ProblemCode.LINT_REFUSED, findings[0].message, findings)
+    return Linted(draft, extensions)
+
+
+def under_serial(linted: Linted, place: ReservedSerial, issuer: IssuerFacts) -> Reserved:
+    """Put a reserved serial into a linted draft."""
+    return Reserved(linted, place, _encode(linted.draft, linted.extensions, issuer, place.serial))
+
+
+def _encode(draft: Draft, extensions: tuple[bytes, ...], issuer: IssuerFacts, serial: int) -> bytes:
+    return encode_tbs_certificate(
+        serial=serial,
+        issuer=issuer.subject,
+        not_before=draft.not_before,
+        not_after=draft.not_after,
+        subject=draft.subject,
+        public_key=draft.public_key,
+        extensions=extensions,
+    )

@@ -1,0 +1,194 @@
+"""Use cases of issuance: certificates, and what a restart must settle."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from tegata.issuance.model import Draft, IssuedCertificate, Issuer, Reserved, Signed, VoidSerial
+from tegata.issuance.ports import CertificateSigner, IssuanceStore, IssuanceUnit
+from tegata.issuance.reserve import SerialReserve
+from tegata.issuance.rules import CertificateTemplate, lint_draft, template_key, under_serial
+from tegata.kernel.event import AuditEvent, Decision
+from tegata.kernel.ids import BlockId, KeyId, NodeId, TenantId, encode_certificate_id, time_ordered
+from tegata.kernel.month import expiry_month
+from tegata.kernel.ports import Clock, Randomness
+from tegata.kernel.problem import Problem, ProblemCode
+from tegata.kernel.scope import TenantScope, platform_acts
+from tegata.pkix.certificate import assemble
+
+_ECDSA_SHA256 = ec.ECDSA(hashes.SHA256())
+_CACHE = 1024
+
+# Writes that a caller wants in the transaction that records the certificate.
+Accompany = Callable[[IssuanceUnit, IssuedCertificate], None]
+
+
+@dataclass(frozen=True, slots=True)
+class IssuanceService:
+    """Issues certificates: lint, reserve, sign, verify, record, release (journey 4.1)."""
+
+    store: IssuanceStore
+    signer: CertificateSigner
+    serials: SerialReserve
+    clock: Clock
+    randomness: Randomness
+    _templates: OrderedDict[tuple[object, ...], CertificateTemplate] = field(
+        default_factory=OrderedDict
+    )
+    _public_keys: OrderedDict[KeyId, ec.EllipticCurvePublicKey] = field(default_factory=OrderedDict)
+
+    async def issue(
+        self,
+        scope: TenantScope,
+        issuer: Issuer,
+        draft: Draft,
+        request_digest: bytes,
+        accompany: Accompany | None = None,
+    ) -> IssuedCertificate:
+        """Issue one certificate; it is durable and audited before this returns."""
+        extensions = self._template(issuer, draft).extensions(draft)
+        linted = lint_draft(draft, extensions, issuer.facts)
+        place = await self.serials.take(issuer, expiry_month(draft.not_after))
+        reserved = under_serial(linted, place, issuer.facts)
+        signed = await self._sign(issuer, reserved)
+        return await self._record(scope, issuer, signed, request_digest, accompany)
+
+    async def _sign(self, issuer: Issuer, reserved: Reserved) -> Signed:
+        place = reserved.place
+        try:
+            signature = await self.signer.sign_certificate(
+                issuer.key,
+                reserved.linted.draft.profile.name,
+                reserved.tbs,
+                place.block.id,
+                place.counter,
+            )
+        except Problem as problem:
+            # A new run of the signer knows none of the old one's blocks.
+            if problem.code in (ProblemCode.SIGNER_UNAVAILABLE, ProblemCode.SERIAL_NOT_RESERVED):
+                self.serials.forget()
+                raise Problem(ProblemCode.SIGNER_UNAVAILABLE, "try again") from problem
+            raise
+        try:
+            self._public_key(issuer).verify(signature, reserved.tbs, _ECDSA_SHA256)
+        except InvalidSignature as error:
+            # A key store that signs wrongly must never be heard of outside.
+            raise Problem(
+                ProblemCode.SIGNER_UNAVAILABLE, "the signature does not verify"
+            ) from error
+        return Signed(reserved, assemble(reserved.tbs, signature))
+
+    async def _record(
+        self,
+        scope: TenantScope,
+        issuer: Issuer,
+        signed: Signed,
+        request_digest: bytes,
+        accompany: Accompany | None,
+    ) -> IssuedCertificate:
+        draft = signed.reserved.linted.draft
+        place = signed.reserved.place
+        now = self.clock.now()
+        octets = time_ordered(
+            int(now.timestamp() * 1000), self.randomness.octets(10), place.block.month
+        )
+        certificate = IssuedCertificate(
+            id=encode_certificate_id(octets),
+            tenant=issuer.tenant,
+            issuer=issuer.id,
+            serial=place.serial,
+            profile=draft.profile.name,
+            profile_version=draft.profile.version,
+            subject=draft.subject_text,
+            not_before=draft.not_before,
+            not_after=draft.not_after,
+            der=signed.der,
+        )
+        async with self.store.open_unit(scope) as unit:
+            unit.add_certificate(octets, certificate, draft.names)
+            unit.audit(_issued(scope, certificate, draft, request_digest))
+            if accompany is not None:
+                accompany(unit, certificate)
+            await unit.commit()
+        return certificate
+
+    def _template(self, issuer: Issuer, draft: Draft) -> CertificateTemplate:
+        key = (issuer.id, issuer.ocsp_url, *template_key(draft))
+        template = self._templates.get(key)
+        if template is None:
+            template = CertificateTemplate(draft.profile, issuer, draft.public_key)
+            self._templates[key] = template
+            if len(self._templates) > _CACHE:
+                self._templates.popitem(last=False)
+        return template
+
+    def _public_key(self, issuer: Issuer) -> ec.EllipticCurvePublicKey:
+        key = self._public_keys.get(issuer.key.id)
+        if key is None:
+            loaded = load_der_public_key(issuer.key.public_key)
+            assert isinstance(loaded, ec.EllipticCurvePublicKey)
+            key = self._public_keys[issuer.key.id] = loaded
+            if len(self._public_keys) > _CACHE:
+                self._public_keys.popitem(last=False)
+        return key
+
+    async def settle_blocks(
+        self, tenant: TenantId, node: NodeId, used: Mapping[BlockId, int] | None = None
+    ) -> int:
+        """Close the blocks that this node left open; the number of serials voided.
+
+        A serial of such a block without a certificate row may have been signed by a run that
+        died before recording it, so it becomes void: revoked, should it ever turn up. `used`
+        says how many serials of a block were given out, when that is known.
+        """
+        scope = platform_acts(tenant, "serials")
+        voided = 0
+        for left in await self.store.open_blocks(scope, node):
+            block = left.block
+            given_out = block.size if used is None else used.get(block.id, block.size)
+            serials = [block.serial(counter) for counter in range(given_out)]
+            recorded = await self.store.recorded_serials(scope, left.issuer, block.month, serials)
+            void = [serial for serial in serials if serial not in recorded]
+            now = self.clock.now()
+            async with self.store.open_unit(scope) as unit:
+                for serial in void:
+                    unit.add_void_serial(VoidSerial(left.issuer, serial, block.month), now)
+                unit.close_serial_block(block.id, now)
+                unit.audit(
+                    AuditEvent(
+                        actor=scope.actor,
+                        action="issuance:serial-block:close",
+                        decision=Decision.ALLOWED,
+                        subject=f"serial-block:{block.id}",
+                        request_digest=bytes(32),
+                        private={"void": str(len(void))},
+                    )
+                )
+                await unit.commit()
+            voided += len(void)
+        return voided
+
+
+def _issued(
+    scope: TenantScope, certificate: IssuedCertificate, draft: Draft, request_digest: bytes
+) -> AuditEvent:
+    return AuditEvent(
+        actor=scope.actor,
+        action="issuance:certificate:issue",
+        decision=Decision.ALLOWED,
+        subject=f"certificate:{certificate.id}",
+        request_digest=request_digest,
+        private={
+            "issuer": certificate.issuer,
+            "serial": f"{certificate.serial:x}",
+            "subject": certificate.subject,
+            "names": " ".join(f"{name.kind}:{name.value}" for name in draft.names),
+        },
+    )

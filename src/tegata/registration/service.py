@@ -1,0 +1,153 @@
+"""Use cases of registration: a tenant's token asks for a certificate."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+from tegata.issuance.model import IssuedCertificate, Issuer
+from tegata.issuance.ports import IssuanceStore, IssuanceUnit
+from tegata.issuance.service import Accompany, IssuanceService
+from tegata.kernel.ids import CertificateId, IssuerId, TenantId
+from tegata.kernel.ports import Clock
+from tegata.kernel.problem import Problem, ProblemCode
+from tegata.kernel.scope import TenantScope
+from tegata.pkix.csr import parse_csr
+from tegata.profiles.catalogue import get_public_profile
+from tegata.registration.model import CertificateEntry, CertificateQuery
+from tegata.registration.ports import RegistrationStore, RegistrationUnit
+from tegata.registration.rules import draft_from_request
+
+IDEMPOTENCY_KEY_MAXIMUM = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """A caller's promise that requests under one key are one request (a retry)."""
+
+    key_hash: bytes
+    request_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentService:
+    """Requests for certificates by tokens that may issue."""
+
+    store: RegistrationStore
+    issuers: IssuanceStore
+    issuance: IssuanceService
+    clock: Clock
+    _under_way: set[tuple[TenantId, bytes]] = field(default_factory=set)
+
+    async def request_certificate(
+        self,
+        scope: TenantScope,
+        issuer: IssuerId,
+        profile: str,
+        csr: str,
+        request_digest: bytes,
+        idempotency_key: str | None = None,
+    ) -> tuple[IssuedCertificate, Issuer]:
+        """A certificate for a PEM request, with the issuer it is from.
+
+        The same request under the same idempotency key answers with the same certificate.
+        """
+        chosen = await self.issuers.get_issuer(scope, issuer)
+        if idempotency_key is None:
+            return await self._issue(scope, chosen, profile, csr, request_digest, None), chosen
+        idempotency = _idempotency(idempotency_key, issuer, profile, csr)
+        place = scope.tenant, idempotency.key_hash
+        if place in self._under_way:
+            raise Problem(
+                ProblemCode.IDEMPOTENCY_IN_PROGRESS, "the first request is still under way"
+            )
+        self._under_way.add(place)
+        try:
+            earlier = await self._earlier(scope, idempotency)
+            if earlier is not None:
+                return earlier, chosen
+            issued = await self._issue(scope, chosen, profile, csr, request_digest, idempotency)
+            return issued, chosen
+        except Problem as problem:
+            # Another node may have been first with the same key, or our own commit may stand.
+            if problem.code not in (ProblemCode.CONFLICT, ProblemCode.OUTCOME_UNKNOWN):
+                raise
+            earlier = await self._earlier(scope, idempotency)
+            if earlier is None:
+                raise
+            return earlier, chosen
+        finally:
+            self._under_way.discard(place)
+
+    async def find(
+        self, scope: TenantScope, certificate: CertificateId
+    ) -> tuple[IssuedCertificate, Issuer]:
+        """A certificate of the tenant with its issuer, or `Problem(certificate.unknown)`."""
+        found = await self.store.get_certificate(scope, certificate)
+        return found, await self.issuers.get_issuer(scope, found.issuer)
+
+    async def get_issuer(self, scope: TenantScope, issuer: IssuerId) -> Issuer:
+        """An issuer of the tenant, or `Problem(issuer.unknown)`."""
+        return await self.issuers.get_issuer(scope, issuer)
+
+    async def list_issuers(self, scope: TenantScope) -> Sequence[Issuer]:
+        """The tenant's issuers, oldest first."""
+        return await self.issuers.list_issuers(scope)
+
+    async def search(
+        self, scope: TenantScope, query: CertificateQuery
+    ) -> Sequence[CertificateEntry]:
+        """Certificates of the tenant, newest first."""
+        if query.serial is not None and query.issuer is None:
+            # A serial is unique within its issuer only (RFC 5280 section 4.1.2.2).
+            found: list[CertificateEntry] = []
+            for issuer in await self.issuers.list_issuers(scope):
+                found += await self.store.list_certificates(scope, replace(query, issuer=issuer.id))
+            return found
+        return await self.store.list_certificates(scope, query)
+
+    async def _issue(
+        self,
+        scope: TenantScope,
+        issuer: Issuer,
+        profile: str,
+        csr: str,
+        request_digest: bytes,
+        idempotency: Idempotency | None,
+    ) -> IssuedCertificate:
+        now = self.clock.now()
+        chosen = get_public_profile(profile)
+        draft = draft_from_request(parse_csr(csr), chosen, now, issuer.facts.not_after)
+        accompany: Accompany | None = None
+        if idempotency is not None:
+
+            def remember(unit: IssuanceUnit, issued: IssuedCertificate) -> None:
+                # The store's units serve every room (see store/units.py).
+                cast(RegistrationUnit, unit).add_idempotency(
+                    idempotency.key_hash, idempotency.request_digest, issued.id, now
+                )
+
+            accompany = remember
+        return await self.issuance.issue(scope, issuer, draft, request_digest, accompany)
+
+    async def _earlier(
+        self, scope: TenantScope, idempotency: Idempotency
+    ) -> IssuedCertificate | None:
+        earlier = await self.store.find_idempotency(scope, idempotency.key_hash)
+        if earlier is None:
+            return None
+        if earlier.request_digest != idempotency.request_digest:
+            raise Problem(ProblemCode.IDEMPOTENCY_MISMATCH, "the key was used for another request")
+        return await self.store.get_certificate(scope, earlier.certificate)
+
+
+def _idempotency(key: str, issuer: IssuerId, profile: str, csr: str) -> Idempotency:
+    if not 1 <= len(key) <= IDEMPOTENCY_KEY_MAXIMUM or not key.isascii() or not key.isprintable():
+        raise Problem(
+            ProblemCode.REQUEST_MALFORMED,
+            f"an idempotency key is 1 to {IDEMPOTENCY_KEY_MAXIMUM} printable ASCII characters",
+        )
+    request = "\0".join((issuer, profile, csr)).encode()
+    return Idempotency(hashlib.sha256(key.encode()).digest(), hashlib.sha256(request).digest())

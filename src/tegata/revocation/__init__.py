@@ -1,0 +1,1 @@
+"""Knows, and can prove, whether a certificate is still good."""

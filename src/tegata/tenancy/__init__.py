@@ -1,0 +1,1 @@
+"""Opens, changes and closes the life of a tenant."""

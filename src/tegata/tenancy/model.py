@@ -1,0 +1,93 @@
+"""Tenants, tokens and what a token may do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from tegata.kernel.ids import IssuerId, TenantId, TokenId
+from tegata.kernel.problem import Problem, ProblemCode
+from tegata.kernel.scope import TenantScope
+
+
+class TenantState(StrEnum):
+    """Where a tenant is in its life."""
+
+    OPENING = "opening"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+
+
+class TokenKind(StrEnum):
+    """Whose token it is: a tenant's, or the platform operator's."""
+
+    TENANT = "tenant"
+    OPERATOR = "operator"
+
+
+class Action(StrEnum):
+    """What a token may be allowed to do."""
+
+    CERTIFICATES_ISSUE = "certificates.issue"
+    CERTIFICATES_READ = "certificates.read"
+    CERTIFICATES_REVOKE = "certificates.revoke"
+    ISSUERS_READ = "issuers.read"
+    PROFILES_READ = "profiles.read"
+    TOKENS_MANAGE = "tokens.manage"
+    EVENTS_READ = "events.read"
+    TENANTS_MANAGE = "tenants.manage"
+
+
+OPERATOR_ACTIONS = frozenset({Action.TENANTS_MANAGE, Action.TOKENS_MANAGE, Action.EVENTS_READ})
+TENANT_ACTIONS = frozenset(Action) - {Action.TENANTS_MANAGE}
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One cloud service customer's isolated space."""
+
+    id: TenantId
+    name: str
+    state: TenantState
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token as it is stored: `secret_hash` is SHA-256 of a 256-bit secret.
+
+    `issuers` limits it to some of its tenant's issuers; None means all of them.
+    """
+
+    id: TokenId
+    tenant: TenantId
+    name: str
+    kind: TokenKind
+    secret_hash: bytes
+    issuers: frozenset[IssuerId] | None
+    actions: frozenset[Action]
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is asking, and within which bounds."""
+
+    scope: TenantScope
+    token: Token
+
+    def require(self, action: Action) -> None:
+        """`Problem(authorization.denied)` unless the token may do `action`."""
+        if action not in self.token.actions:
+            raise Problem(ProblemCode.AUTHORIZATION_DENIED, f"the token may not {action}")
+
+    def require_issuer(self, issuer: IssuerId) -> None:
+        """`Problem(authorization.denied)` unless the token may use the issuer."""
+        if self.token.issuers is not None and issuer not in self.token.issuers:
+            raise Problem(ProblemCode.AUTHORIZATION_DENIED, "the token is for other issuers")
+
+    def sees_issuer(self, issuer: IssuerId) -> bool:
+        """Whether the token may see an issuer."""
+        return self.token.issuers is None or issuer in self.token.issuers

@@ -1,0 +1,131 @@
+"""Use cases on tenants: open one, complete what a crash left undone; the record of refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from tegata.issuance.hierarchy import HierarchyService
+from tegata.issuance.model import Issuer
+from tegata.kernel.event import AuditEvent, Decision
+from tegata.kernel.ids import IssuerId, TenantId, encode_id, time_ordered
+from tegata.kernel.ports import Clock, Randomness
+from tegata.kernel.problem import Problem
+from tegata.kernel.scope import TenantScope, platform_acts
+from tegata.kernel.signing import KeyPurpose
+from tegata.revocation.service import CrlService
+from tegata.tenancy.model import Tenant, TenantState
+from tegata.tenancy.ports import DataKeyMaker, RecordedEvent, TenancyStore
+
+EVENTS_MAXIMUM = 1000
+
+# Registers a new issuer's recurring work (its CRL, its responder) with the timetable.
+Schedule = Callable[[TenantScope, IssuerId], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class TenantService:
+    """Opens tenants. Every step can be taken again, so a crash is completed by asking again."""
+
+    store: TenancyStore
+    data_keys: DataKeyMaker
+    hierarchy: HierarchyService
+    crls: CrlService
+    clock: Clock
+    randomness: Randomness
+    schedule: Schedule
+
+    async def open_tenant(
+        self, scope: TenantScope, name: str, request_digest: bytes, tenant: TenantId | None = None
+    ) -> tuple[Tenant, Issuer]:
+        """Open a tenant with a root and an issuing CA; the tenant, and its issuing CA.
+
+        The operator's act stands in the operator's record, the opening in the tenant's own.
+        """
+        now = self.clock.now()
+        if tenant is None:
+            octets = time_ordered(int(now.timestamp() * 1000), self.randomness.octets(10))
+            tenant = TenantId(encode_id("ten", octets))
+        opened = Tenant(tenant, name, TenantState.OPENING, now)
+        wrapped = await self.data_keys.create(tenant)
+        own = TenantScope(tenant, scope.actor)
+        async with self.store.open_unit(own) as unit:
+            unit.add_tenant(opened)
+            for kind, octets in wrapped.items():
+                unit.add_data_key(kind, octets, now)
+            unit.audit(_tenant_event(own, "open", tenant, request_digest, name))
+            await unit.commit()
+        if scope.tenant != tenant:
+            async with self.store.open_unit(scope) as unit:
+                unit.audit(_tenant_event(scope, "open", tenant, request_digest, name))
+                await unit.commit()
+        issuing = await self.complete(opened)
+        return Tenant(tenant, name, TenantState.ACTIVE, now), issuing
+
+    async def complete(self, tenant: Tenant) -> Issuer:
+        """Make whatever the tenant's opening has not made yet; its issuing CA."""
+        scope = platform_acts(tenant.id, "tenancy")
+        issuers = await self.store.list_issuers(scope)
+        root = _find(issuers, KeyPurpose.ROOT_CA)
+        if root is None:
+            root = await self.hierarchy.create_root(scope, tenant.name)
+        issuing = _find(issuers, KeyPurpose.ISSUING_CA)
+        if issuing is None:
+            issuing = await self.hierarchy.create_issuing_ca(scope, root, tenant.name)
+        for issuer in (root, issuing):
+            if not await self.store.has_responder(scope, issuer.id):
+                await self.hierarchy.renew_responder(scope, issuer)
+            await self.schedule(scope, issuer.id)
+            await self.crls.ensure_published(scope, issuer.id)
+        if tenant.state is TenantState.OPENING:
+            async with self.store.open_unit(scope) as unit:
+                unit.set_tenant_state(TenantState.ACTIVE)
+                unit.audit(_tenant_event(scope, "activate", tenant.id, bytes(32), tenant.name))
+                await unit.commit()
+        return issuing
+
+    async def list_tenants(self, scope: TenantScope) -> Sequence[Tenant]:
+        """The tenants that the scope may see."""
+        return await self.store.list_tenants(scope)
+
+    async def list_events(
+        self, scope: TenantScope, after: int, limit: int
+    ) -> Sequence[RecordedEvent]:
+        """The tenant's own record of acts and refusals."""
+        return await self.store.list_events(scope, after, min(limit, EVENTS_MAXIMUM))
+
+    async def record_refusal(
+        self, scope: TenantScope, action: str, subject: str, problem: Problem, digest: bytes
+    ) -> None:
+        """Record a refusal, in a unit of its own: what was refused changed nothing else."""
+        async with self.store.open_unit(scope, essential=True) as unit:
+            unit.essential()
+            unit.audit(
+                AuditEvent(
+                    actor=scope.actor,
+                    action=action,
+                    decision=Decision.REFUSED,
+                    subject=subject,
+                    request_digest=digest,
+                    code=problem.code,
+                    private={"detail": problem.detail} if problem.detail else {},
+                )
+            )
+            await unit.commit()
+
+
+def _find(issuers: Sequence[Issuer], purpose: KeyPurpose) -> Issuer | None:
+    return next((issuer for issuer in issuers if issuer.key.purpose is purpose), None)
+
+
+def _tenant_event(
+    scope: TenantScope, act: str, tenant: TenantId, digest: bytes, name: str
+) -> AuditEvent:
+    return AuditEvent(
+        actor=scope.actor,
+        action=f"tenancy:tenant:{act}",
+        decision=Decision.ALLOWED,
+        subject=f"tenant:{tenant}",
+        request_digest=digest,
+        private={"name": name},
+    )
