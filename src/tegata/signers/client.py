@@ -1,0 +1,188 @@
+"""The caller's side of the signer process: one connection, many requests under way.
+
+When the connection breaks, everything under way fails with signer.unavailable (a certificate
+whose signature was lost is never released; its serial becomes void) and the next request
+connects again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path
+from typing import TypeVar, cast
+
+import msgspec
+
+from tegata.issuance.serials import SerialBlock
+from tegata.kernel.finding import Finding, Severity
+from tegata.kernel.ids import BlockId, KeyId, TenantId
+from tegata.kernel.problem import Problem, ProblemCode
+from tegata.kernel.signing import DataKeyKind, KeyAlgorithm, KeyPurpose, SigningKey
+from tegata.profiles.lint import RULE_SET
+from tegata.signers import messages
+
+ANSWER_TIMEOUT = 20.0
+_HEADER = 4
+
+R = TypeVar("R")
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self) -> None:
+        self.waiting: dict[int, asyncio.Future[messages.Reply]] = {}
+        self.open = True
+        self._buffer = bytearray()
+        self._decoder = msgspec.msgpack.Decoder(messages.Answer)
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports do not inherit from asyncio's.
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while len(self._buffer) >= _HEADER:
+            size = int.from_bytes(self._buffer[:_HEADER], "big")
+            if len(self._buffer) < _HEADER + size:
+                return
+            answer = self._decoder.decode(bytes(self._buffer[_HEADER : _HEADER + size]))
+            del self._buffer[: _HEADER + size]
+            future = self.waiting.pop(answer.number, None)
+            if future is not None and not future.done():
+                future.set_result(answer.reply)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.open = False
+        for future in self.waiting.values():
+            if not future.done():
+                future.set_exception(
+                    Problem(ProblemCode.SIGNER_UNAVAILABLE, "the signer process went away")
+                )
+        self.waiting.clear()
+
+
+class SignerClient:
+    """The signer process, as the rooms' ports want it."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+        self._connection: _Connection | None = None
+        self._connecting = asyncio.Lock()
+        self._number = 0
+        self._encoder = msgspec.msgpack.Encoder()
+
+    async def create_key(
+        self,
+        tenant: TenantId,
+        purpose: KeyPurpose,
+        subject: bytes,
+        authority: tuple[bytes, bytes] = (b"", b""),
+    ) -> SigningKey:
+        """Make a P-256 key. `authority` is a responder's CA: its subject and public key."""
+        request = messages.CreateKey(tenant, purpose, KeyAlgorithm.P256, subject, *authority)
+        created = await self._call(request, messages.KeyCreated)
+        return SigningKey(
+            KeyId(created.key),
+            tenant,
+            purpose,
+            KeyAlgorithm.P256,
+            created.public_key,
+            created.sealed,
+        )
+
+    async def reserve(self, key: SigningKey, month: int, size: int) -> SerialBlock:
+        """Reserve serials; they are durable in the signer's journal on return."""
+        request = messages.Reserve(key.id, key.tenant, month, size)
+        reserved = await self._call(request, messages.Reserved, key)
+        return SerialBlock(BlockId(reserved.block), month, size, reserved.prf_key)
+
+    async def sign_certificate(
+        self, key: SigningKey, profile: str, tbs: bytes, block: BlockId, counter: int
+    ) -> bytes:
+        """Sign a linted TBSCertificate under a reserved serial."""
+        linted = hashlib.sha256(tbs).digest()
+        request = messages.SignCertificate(
+            key.id, key.tenant, tbs, block, counter, profile, RULE_SET, linted
+        )
+        return (await self._call(request, messages.Octets, key)).value
+
+    async def sign_crl(self, key: SigningKey, tbs: bytes) -> bytes:
+        """Sign a TBSCertList."""
+        request = messages.SignCrl(key.id, key.tenant, tbs)
+        return (await self._call(request, messages.Octets, key)).value
+
+    async def sign_response(self, key: SigningKey, data: bytes) -> bytes:
+        """Sign a ResponseData."""
+        request = messages.SignResponse(key.id, key.tenant, data)
+        return (await self._call(request, messages.Octets, key)).value
+
+    async def create_data_key(self, tenant: TenantId, kind: DataKeyKind) -> bytes:
+        """A new data key of a tenant, wrapped."""
+        return (await self._call(messages.CreateDataKey(tenant, kind), messages.Octets)).value
+
+    async def unwrap_data_key(self, tenant: TenantId, kind: DataKeyKind, wrapped: bytes) -> bytes:
+        """A data key in the clear, to be kept in memory only."""
+        request = messages.UnwrapDataKey(tenant, kind, wrapped)
+        return (await self._call(request, messages.Octets)).value
+
+    async def ping(self) -> None:
+        """Return when the signer answers."""
+        await self._call(messages.Ping(), messages.Done)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None and self._connection.transport is not None:
+            self._connection.transport.close()
+
+    async def _call(
+        self, request: messages.Request, kind: type[R], key: SigningKey | None = None
+    ) -> R:
+        reply = await self._exchange(request)
+        if isinstance(reply, messages.KeyNotLoaded) and key is not None:
+            loaded = await self._exchange(messages.LoadKey(key.id, key.sealed))
+            reply = await self._exchange(request) if isinstance(loaded, messages.Done) else loaded
+        if isinstance(reply, messages.Refused):
+            raise Problem(reply.code, reply.detail, [_finding(each) for each in reply.findings])
+        if not isinstance(reply, kind):
+            raise Problem(ProblemCode.SIGNER_UNAVAILABLE, "an answer to another question")
+        return reply
+
+    async def _exchange(self, request: messages.Request) -> messages.Reply:
+        connection = self._connection
+        if connection is None or not connection.open:
+            connection = await self._connect()
+        assert connection.transport is not None
+        self._number += 1
+        number = self._number
+        future: asyncio.Future[messages.Reply] = asyncio.get_running_loop().create_future()
+        connection.waiting[number] = future
+        octets = self._encoder.encode(messages.Envelope(number, request))
+        connection.transport.write(len(octets).to_bytes(_HEADER, "big") + octets)
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                return await future
+        except TimeoutError as error:
+            raise Problem(ProblemCode.SIGNER_UNAVAILABLE, "the signer does not answer") from error
+        finally:
+            connection.waiting.pop(number, None)
+
+    async def _connect(self) -> _Connection:
+        async with self._connecting:
+            if self._connection is not None and self._connection.open:
+                return self._connection
+            try:
+                loop = asyncio.get_running_loop()
+                _transport, connection = await loop.create_unix_connection(
+                    _Connection, str(self._socket)
+                )
+            except OSError as error:
+                raise Problem(
+                    ProblemCode.SIGNER_UNAVAILABLE, "the signer process is not there"
+                ) from error
+            self._connection = connection
+            return connection
+
+
+def _finding(message: messages.FindingMessage) -> Finding:
+    return Finding(message.code, Severity(message.severity), message.cites, message.message)

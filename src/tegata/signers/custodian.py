@@ -1,0 +1,206 @@
+"""What the signer process will do, and what it refuses: its only decisions.
+
+It takes whole structures, never digests, reads them back from their octets, and trusts nothing
+that the caller says about them: a compromised caller obtains only what the sealed record of a
+key allows, under serials that were reserved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+
+from tegata.issuance.serials import SerialBlock
+from tegata.kernel.ids import BlockId, KeyId, encode_id, time_ordered
+from tegata.kernel.month import expiry_month
+from tegata.kernel.ports import Clock, Randomness
+from tegata.kernel.problem import Problem, ProblemCode
+from tegata.kernel.signing import KeyPurpose
+from tegata.pkix.certificate import ECDSA_WITH_SHA256, parse_tbs_certificate
+from tegata.pkix.crl import parse_tbs_cert_list
+from tegata.pkix.der import DerError
+from tegata.pkix.extensions import key_identifier
+from tegata.pkix.ocsp import issuer_hashes, parse_response_data, responder_key_hash
+from tegata.profiles.catalogue import get_profile
+from tegata.profiles.lint import RULE_SET, lint
+from tegata.profiles.model import IssuerFacts
+from tegata.signers import messages
+from tegata.signers.keys import KeyBackEnd, KeyRecord, PrivateKey
+from tegata.signers.reservations import Reservations
+from tegata.signers.sealing import RecordSealer
+
+# The clocks of caller and signer are the same machine's; this much covers a slow queue.
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+_PROFILES = {
+    KeyPurpose.ROOT_CA: frozenset({"root-ca", "issuing-ca", "ocsp-responder"}),
+    KeyPurpose.ISSUING_CA: frozenset({"tls-server", "tls-client", "ocsp-responder"}),
+    KeyPurpose.OCSP_RESPONDER: frozenset[str](),
+}
+_CA_PURPOSES = frozenset({KeyPurpose.ROOT_CA, KeyPurpose.ISSUING_CA})
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedKey:
+    """A key ready to sign, with its record."""
+
+    id: KeyId
+    record: KeyRecord
+    private: PrivateKey
+    facts: IssuerFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """Octets that a key may sign: the result of every check."""
+
+    key: LoadedKey
+    octets: bytes
+
+
+class KeyMissing(Exception):
+    """The key has not been loaded into this run of the signer."""
+
+
+class Custodian:
+    """Holds the loaded keys and decides."""
+
+    def __init__(
+        self,
+        back_end: KeyBackEnd,
+        sealer: RecordSealer,
+        reservations: Reservations,
+        clock: Clock,
+        randomness: Randomness,
+    ) -> None:
+        self._back_end = back_end
+        self._sealer = sealer
+        self._reservations = reservations
+        self._clock = clock
+        self._randomness = randomness
+        self._keys: dict[str, LoadedKey] = {}
+
+    def create_key(self, request: messages.CreateKey) -> messages.KeyCreated:
+        """Make a key and seal its record."""
+        purpose = KeyPurpose(request.purpose)
+        key = KeyId(
+            encode_id("key", time_ordered(self._milliseconds(), self._randomness.octets(10)))
+        )
+        public_key, secret = self._back_end.generate(key)
+        record = KeyRecord(
+            key=key,
+            tenant=request.tenant,
+            purpose=purpose,
+            algorithm=request.algorithm,
+            subject=request.subject,
+            public_key=public_key,
+            authority_subject=request.authority_subject,
+            authority_public_key=request.authority_public_key,
+            back_end=self._back_end.name,
+            secret=secret,
+        )
+        sealed = self._sealer.seal(msgspec.msgpack.encode(record), f"signing-key|{key}")
+        self._load(key, record)
+        return messages.KeyCreated(key, public_key, sealed)
+
+    def load_key(self, request: messages.LoadKey) -> None:
+        """Unseal a key; `Problem(key.purpose-refused)` when its record is not genuine."""
+        try:
+            plaintext = self._sealer.unseal(request.sealed, f"signing-key|{request.key}")
+            self._load(KeyId(request.key), msgspec.msgpack.decode(plaintext, type=KeyRecord))
+        except ValueError as error:
+            raise Problem(
+                ProblemCode.KEY_PURPOSE_REFUSED, "the key's record is not genuine"
+            ) from error
+
+    def reserve(self, request: messages.Reserve) -> SerialBlock:
+        """Reserve serials for a CA key of the tenant."""
+        key = self._key(request.key, request.tenant, _CA_PURPOSES)
+        return self._reservations.reserve(key.id, request.month, request.size)
+
+    def may_sign_certificate(self, request: messages.SignCertificate) -> Permission:
+        """Check a TBSCertificate: purpose, tenant, lint, reserved serial, month of expiry."""
+        key = self._key(request.key, request.tenant, _CA_PURPOSES)
+        if request.profile not in _PROFILES[KeyPurpose(key.record.purpose)]:
+            raise Problem(ProblemCode.KEY_PURPOSE_REFUSED, "not a profile for this key")
+        if request.rule_set != RULE_SET:
+            raise Problem(ProblemCode.LINT_REFUSED, "linted with other rules than the signer's")
+        if request.linted != hashlib.sha256(request.tbs).digest():
+            raise Problem(ProblemCode.LINT_REFUSED, "the lint proof is for other octets")
+        findings = lint(request.tbs, get_profile(request.profile), key.facts)
+        if findings:
+            raise Problem(ProblemCode.LINT_REFUSED, findings[0].message, findings)
+        tbs = parse_tbs_certificate(request.tbs)
+        if tbs.serial >> 128 & 0xFFFF != expiry_month(tbs.not_after):
+            raise Problem(ProblemCode.SERIAL_NOT_RESERVED, "reserved for another month of expiry")
+        self._reservations.take(BlockId(request.block), request.counter, tbs.serial, key.id)
+        return Permission(key, request.tbs)
+
+    def may_sign_crl(self, request: messages.SignCrl) -> Permission:
+        """Check a TBSCertList: a CA key, its own name, its algorithm, the present time."""
+        key = self._key(request.key, request.tenant, _CA_PURPOSES)
+        try:
+            crl = parse_tbs_cert_list(request.tbs)
+        except DerError as error:
+            raise Problem(ProblemCode.LINT_REFUSED, "not a TBSCertList") from error
+        if crl.issuer != key.record.subject or crl.signature != ECDSA_WITH_SHA256:
+            raise Problem(ProblemCode.KEY_PURPOSE_REFUSED, "a CRL of another issuer")
+        self._require_present(crl.this_update)
+        if crl.next_update <= crl.this_update:
+            raise Problem(ProblemCode.LINT_REFUSED, "nextUpdate is not after thisUpdate")
+        return Permission(key, request.tbs)
+
+    def may_sign_response(self, request: messages.SignResponse) -> Permission:
+        """Check a ResponseData: a responder's key, named in it, answering for its CA only."""
+        key = self._key(request.key, request.tenant, frozenset({KeyPurpose.OCSP_RESPONDER}))
+        record = key.record
+        try:
+            data = parse_response_data(request.data)
+        except DerError as error:
+            raise Problem(ProblemCode.LINT_REFUSED, "not a ResponseData") from error
+        own = issuer_hashes(record.authority_subject, record.authority_public_key)
+        if data.responder_key_hash != responder_key_hash(record.public_key):
+            raise Problem(ProblemCode.KEY_PURPOSE_REFUSED, "a response of another responder")
+        if not data.cert_ids or any(cert_id.issuer not in own for cert_id in data.cert_ids):
+            raise Problem(ProblemCode.KEY_PURPOSE_REFUSED, "a response for another CA")
+        self._require_present(data.produced_at)
+        return Permission(key, request.data)
+
+    def create_data_key(self, request: messages.CreateDataKey) -> bytes:
+        """A tenant's new data key, wrapped."""
+        return self._sealer.seal(self._randomness.octets(32), _data_key_context(request))
+
+    def unwrap_data_key(self, request: messages.UnwrapDataKey) -> bytes:
+        """A tenant's data key; `Problem(key.purpose-refused)` for another tenant's or kind."""
+        try:
+            return self._sealer.unseal(request.wrapped, _data_key_context(request))
+        except ValueError as error:
+            raise Problem(ProblemCode.KEY_PURPOSE_REFUSED, "not this tenant's data key") from error
+
+    def _load(self, key: KeyId, record: KeyRecord) -> None:
+        if record.back_end != self._back_end.name:
+            raise ValueError(f"the key lives in {record.back_end}")
+        facts = IssuerFacts(record.subject, key_identifier(record.public_key), None)
+        self._keys[key] = LoadedKey(key, record, self._back_end.open(record), facts)
+
+    def _key(self, key: str, tenant: str, purposes: frozenset[KeyPurpose]) -> LoadedKey:
+        loaded = self._keys.get(key)
+        if loaded is None:
+            raise KeyMissing(key)
+        if loaded.record.tenant != tenant or loaded.record.purpose not in purposes:
+            raise Problem(ProblemCode.KEY_PURPOSE_REFUSED, "not this tenant's key for this purpose")
+        return loaded
+
+    def _require_present(self, instant: datetime) -> None:
+        if abs(self._clock.now() - instant) > CLOCK_TOLERANCE:
+            raise Problem(ProblemCode.KEY_PURPOSE_REFUSED, "not dated at the present time")
+
+    def _milliseconds(self) -> int:
+        return int(self._clock.now().timestamp() * 1000)
+
+
+def _data_key_context(request: messages.CreateDataKey | messages.UnwrapDataKey) -> str:
+    return f"data-key|{request.tenant}|{request.kind}"

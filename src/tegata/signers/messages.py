@@ -1,0 +1,166 @@
+"""What a caller and the signer process say to each other: msgpack in length-prefixed frames.
+
+A frame is four octets of length (big-endian), then one encoded `Envelope` or `Answer`.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tegata.kernel.problem import ProblemCode
+
+FRAME_MAXIMUM = 64 * 1024 * 1024
+
+
+class CreateKey(msgspec.Struct, tag="create-key", forbid_unknown_fields=True):
+    """Make a key pair that may sign for one tenant, one purpose and one subject (DER Name).
+
+    An OCSP responder names the CA it answers for: its subject and SubjectPublicKeyInfo.
+    """
+
+    tenant: str
+    purpose: str
+    algorithm: str
+    subject: bytes
+    authority_subject: bytes = b""
+    authority_public_key: bytes = b""
+
+
+class LoadKey(msgspec.Struct, tag="load-key", forbid_unknown_fields=True):
+    """Unseal a key into the signer's memory."""
+
+    key: str
+    sealed: bytes
+
+
+class Reserve(msgspec.Struct, tag="reserve", forbid_unknown_fields=True):
+    """Reserve serial numbers for a CA key, durably, before answering."""
+
+    key: str
+    tenant: str
+    month: int
+    size: int
+
+
+class SignCertificate(msgspec.Struct, tag="sign-certificate", forbid_unknown_fields=True):
+    """Sign a whole TBSCertificate under a reserved serial, with its lint proof."""
+
+    key: str
+    tenant: str
+    tbs: bytes
+    block: str
+    counter: int
+    profile: str
+    rule_set: bytes
+    linted: bytes
+
+
+class SignCrl(msgspec.Struct, tag="sign-crl", forbid_unknown_fields=True):
+    """Sign a whole TBSCertList."""
+
+    key: str
+    tenant: str
+    tbs: bytes
+
+
+class SignResponse(msgspec.Struct, tag="sign-response", forbid_unknown_fields=True):
+    """Sign a whole OCSP ResponseData."""
+
+    key: str
+    tenant: str
+    data: bytes
+
+
+class CreateDataKey(msgspec.Struct, tag="create-data-key", forbid_unknown_fields=True):
+    """Make a tenant's data key and answer it wrapped."""
+
+    tenant: str
+    kind: str
+
+
+class UnwrapDataKey(msgspec.Struct, tag="unwrap-data-key", forbid_unknown_fields=True):
+    """Unwrap a tenant's data key."""
+
+    tenant: str
+    kind: str
+    wrapped: bytes
+
+
+class Ping(msgspec.Struct, tag="ping", forbid_unknown_fields=True):
+    """Are you there?"""
+
+
+Request = (
+    CreateKey
+    | LoadKey
+    | Reserve
+    | SignCertificate
+    | SignCrl
+    | SignResponse
+    | CreateDataKey
+    | UnwrapDataKey
+    | Ping
+)
+
+
+class Envelope(msgspec.Struct, array_like=True):
+    """A request with the number that its answer will carry."""
+
+    number: int
+    request: Request
+
+
+class KeyCreated(msgspec.Struct, tag="key-created"):
+    """A new key: its id, SubjectPublicKeyInfo and sealed record."""
+
+    key: str
+    public_key: bytes
+    sealed: bytes
+
+
+class Reserved(msgspec.Struct, tag="reserved"):
+    """A reserved block and the key that lists its serials."""
+
+    block: str
+    prf_key: bytes
+
+
+class Octets(msgspec.Struct, tag="octets"):
+    """A signature, a wrapped key or an unwrapped one."""
+
+    value: bytes
+
+
+class Done(msgspec.Struct, tag="done"):
+    """Nothing more to say."""
+
+
+class KeyNotLoaded(msgspec.Struct, tag="key-not-loaded"):
+    """Load the key first, then ask again."""
+
+
+class FindingMessage(msgspec.Struct, array_like=True):
+    """A lint finding on the wire."""
+
+    code: str
+    severity: str
+    cites: str
+    message: str
+
+
+class Refused(msgspec.Struct, tag="refused"):
+    """The signer refuses."""
+
+    code: ProblemCode
+    detail: str
+    findings: list[FindingMessage] = []
+
+
+Reply = KeyCreated | Reserved | Octets | Done | KeyNotLoaded | Refused
+
+
+class Answer(msgspec.Struct, array_like=True):
+    """A reply with the number of its request."""
+
+    number: int
+    reply: Reply

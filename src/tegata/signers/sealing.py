@@ -1,0 +1,111 @@
+"""Sealing: AES-256-GCM under the platform's sealing key, and under tenants' data keys."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from tegata.kernel.ids import TenantId
+from tegata.kernel.ports import Randomness
+from tegata.kernel.signing import DataKeyKind
+
+KEY_OCTETS = 32
+_NONCE_OCTETS = 12
+# Says how the octets after it were sealed, so that the scheme can change one day.
+_VERSION = b"\x01"
+
+
+class SealingRoot(Protocol):
+    """The key under which all other keys are kept: a file, or an object in an HSM."""
+
+    def seal(self, nonce: bytes, plaintext: bytes, associated: bytes) -> bytes:
+        """AES-256-GCM ciphertext with its tag."""
+        ...
+
+    def unseal(self, nonce: bytes, ciphertext: bytes, associated: bytes) -> bytes:
+        """The plaintext, or ValueError."""
+        ...
+
+
+class FileSealingRoot:
+    """A sealing key kept in a file that only its owner may read."""
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(key)
+
+    def seal(self, nonce: bytes, plaintext: bytes, associated: bytes) -> bytes:
+        """AES-256-GCM ciphertext with its tag."""
+        return self._cipher.encrypt(nonce, plaintext, associated)
+
+    def unseal(self, nonce: bytes, ciphertext: bytes, associated: bytes) -> bytes:
+        """The plaintext, or ValueError."""
+        try:
+            return self._cipher.decrypt(nonce, ciphertext, associated)
+        except InvalidTag as error:
+            raise ValueError("not sealed with this key and these associated data") from error
+
+
+def load_sealing_key(path: Path, randomness: Randomness) -> FileSealingRoot:
+    """Open the sealing key in a file, making it on first use; ValueError when it is unsafe."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    else:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(randomness.octets(KEY_OCTETS))
+            file.flush()
+            os.fsync(file.fileno())
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise ValueError("the sealing key's file can be read by others: set its mode to 0600")
+    key = path.read_bytes()
+    if len(key) != KEY_OCTETS:
+        raise ValueError("the sealing key's file does not hold a 256-bit key")
+    return FileSealingRoot(key)
+
+
+class RecordSealer:
+    """Seals records under the sealing root, each bound to what it is."""
+
+    def __init__(self, root: SealingRoot, randomness: Randomness) -> None:
+        self._root = root
+        self._randomness = randomness
+
+    def seal(self, plaintext: bytes, context: str) -> bytes:
+        """Seal, bound to `context`."""
+        nonce = self._randomness.octets(_NONCE_OCTETS)
+        return _VERSION + nonce + self._root.seal(nonce, plaintext, context.encode())
+
+    def unseal(self, sealed: bytes, context: str) -> bytes:
+        """Unseal, or ValueError when the context or the octets differ."""
+        if sealed[:1] != _VERSION:
+            raise ValueError("sealed in a way that this version does not know")
+        nonce, ciphertext = sealed[1 : 1 + _NONCE_OCTETS], sealed[1 + _NONCE_OCTETS :]
+        return self._root.unseal(nonce, ciphertext, context.encode())
+
+
+class TenantSealer:
+    """Seals under one data key of one tenant; the tenant stands in the associated data."""
+
+    def __init__(
+        self, key: bytes, tenant: TenantId, kind: DataKeyKind, randomness: Randomness
+    ) -> None:
+        self._sealer = RecordSealer(FileSealingRoot(key), randomness)
+        self._prefix = f"{tenant}|{kind}|"
+
+    def seal(self, plaintext: bytes, context: str) -> bytes:
+        """Seal; `context` names the column and row."""
+        return self._sealer.seal(plaintext, self._prefix + context)
+
+    def unseal(self, sealed: bytes, context: str) -> bytes:
+        """Unseal, or ValueError when tenant, kind, context or octets differ."""
+        return self._sealer.unseal(sealed, self._prefix + context)
+
+
+MakeSealer = Callable[[bytes, TenantId, DataKeyKind], TenantSealer]
