@@ -1,0 +1,194 @@
+"""The client commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from tegata.cli.client import Client
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _connected(function: F) -> F:
+    """The options by which a command finds its platform."""
+    context = click.option(
+        "--context",
+        type=_FILE,
+        envvar="TEGATA_CONTEXT",
+        required=True,
+        help="The context.json of a running platform (or TEGATA_CONTEXT).",
+    )
+    token = click.option(
+        "--token-file",
+        type=_FILE,
+        envvar="TEGATA_TOKEN_FILE",
+        help="A file with a token; by default the one that the context names.",
+    )
+    return context(token(function))
+
+
+def _show(value: object) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+@click.group("certificate")
+def certificate() -> None:
+    """Certificates: issue, show, list, revoke."""
+
+
+@certificate.command("issue")
+@_connected
+@click.option("--issuer", help="By default the context's.")
+@click.option("--profile", default="tls-server", show_default=True)
+@click.option("--csr", type=_FILE, required=True, help="A PKCS #10 request in PEM.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write certificate and path here.")
+@click.option("--idempotency-key", help="Makes a retry return the first certificate.")
+def issue(  # noqa: PLR0913 (each is an option of the command)
+    context: Path,
+    token_file: Path | None,
+    issuer: str | None,
+    profile: str,
+    csr: Path,
+    out: Path | None,
+    idempotency_key: str | None,
+) -> None:
+    """Issue a certificate for a certification request."""
+    client = Client.open(context, token_file)
+    chosen = issuer or client.context.get("issuer")
+    if chosen is None:
+        raise click.ClickException("give --issuer: the context names none")
+    body = {"issuer": chosen, "profile": profile, "csr": csr.read_text()}
+    headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+    answer = client.call("POST", "/v1/certificates", body, headers=headers)
+    if out is not None:
+        out.write_text(answer["certificate"] + "".join(answer["chain"]))
+    _show(answer)
+
+
+@certificate.command("show")
+@_connected
+@click.argument("identifier")
+def show(context: Path, token_file: Path | None, identifier: str) -> None:
+    """Show a certificate and its status."""
+    _show(Client.open(context, token_file).call("GET", f"/v1/certificates/{identifier}"))
+
+
+@certificate.command("list")
+@_connected
+@click.option("--issuer")
+@click.option("--serial", help="Hexadecimal.")
+@click.option("--dns-name")
+@click.option("--after", help="The `next` of the page before.")
+@click.option("--limit", type=int)
+def list_certificates(  # noqa: PLR0913 (each is an option of the command)
+    context: Path,
+    token_file: Path | None,
+    issuer: str | None,
+    serial: str | None,
+    dns_name: str | None,
+    after: str | None,
+    limit: int | None,
+) -> None:
+    """List certificates, newest first."""
+    query = {
+        "issuer": issuer,
+        "serial": serial,
+        "dns_name": dns_name,
+        "after": after,
+        "limit": str(limit) if limit is not None else None,
+    }
+    _show(Client.open(context, token_file).call("GET", "/v1/certificates", query=query))
+
+
+@certificate.command("revoke")
+@_connected
+@click.argument("identifier")
+@click.option("--reason", default="unspecified", show_default=True, help="As RFC 5280 names it.")
+def revoke(context: Path, token_file: Path | None, identifier: str, reason: str) -> None:
+    """Revoke a certificate, for good."""
+    client = Client.open(context, token_file)
+    _show(client.call("POST", f"/v1/certificates/{identifier}/revoke", {"reason": reason}))
+
+
+def _lister(name: str, path: str, text: str) -> click.Command:
+    @click.command(name, help=text)
+    @_connected
+    def command(context: Path, token_file: Path | None) -> None:
+        _show(Client.open(context, token_file).call("GET", path))
+
+    return command
+
+
+@click.group("issuer")
+def issuer_group() -> None:
+    """Certification authorities."""
+
+
+@click.group("profile")
+def profile_group() -> None:
+    """Certificate profiles."""
+
+
+@click.group("token")
+def token_group() -> None:
+    """Tokens: create, list, revoke."""
+
+
+@token_group.command("create")
+@_connected
+@click.argument("name")
+@click.option("--action", "actions", multiple=True, help="Bound it to actions.")
+@click.option("--issuer", "issuers", multiple=True, help="Bound it to issuers.")
+def create_token(
+    context: Path,
+    token_file: Path | None,
+    name: str,
+    actions: tuple[str, ...],
+    issuers: tuple[str, ...],
+) -> None:
+    """Create a token; its secret is shown once."""
+    body: dict[str, Any] = {"name": name}
+    body |= {"actions": list(actions)} if actions else {}
+    body |= {"issuers": list(issuers)} if issuers else {}
+    _show(Client.open(context, token_file).call("POST", "/v1/tokens", body))
+
+
+@token_group.command("revoke")
+@_connected
+@click.argument("identifier")
+def revoke_token(context: Path, token_file: Path | None, identifier: str) -> None:
+    """Revoke a token, for good."""
+    Client.open(context, token_file).call("DELETE", f"/v1/tokens/{identifier}")
+
+
+@click.group("tenant")
+def tenant_group() -> None:
+    """Tenants (operators only)."""
+
+
+@tenant_group.command("open")
+@_connected
+@click.argument("name")
+def open_tenant(context: Path, token_file: Path | None, name: str) -> None:
+    """Open a tenant with a root, an issuing CA and an administrator's token."""
+    _show(Client.open(context, token_file).call("POST", "/v1/tenants", {"name": name}))
+
+
+issuer_group.add_command(_lister("list", "/v1/issuers", "List certification authorities."))
+profile_group.add_command(_lister("list", "/v1/profiles", "List certificate profiles."))
+token_group.add_command(_lister("list", "/v1/tokens", "List tokens, without their secrets."))
+tenant_group.add_command(_lister("list", "/v1/tenants", "List tenants."))
+
+CLIENT_COMMANDS: tuple[click.Command, ...] = (
+    certificate,
+    issuer_group,
+    profile_group,
+    token_group,
+    tenant_group,
+)

@@ -1,0 +1,1 @@
+"""Wiring: settings, composition, processes, and the server commands of `tegata`."""

@@ -1,0 +1,123 @@
+"""Composition: every port meets its implementation here, by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pathlib import Path
+
+from tegata.issuance.hierarchy import RESPONDER_RENEWAL, HierarchyService
+from tegata.issuance.reserve import SerialReserve
+from tegata.issuance.service import IssuanceService
+from tegata.kernel.ids import IssuerId, NodeId, encode_id, time_ordered
+from tegata.kernel.ports import Clock, Randomness
+from tegata.kernel.scope import TenantScope
+from tegata.main.settings import Settings
+from tegata.outbound.system import SystemClock, SystemRandomness
+from tegata.profiles.catalogue import OCSP_RESPONDER
+from tegata.registration.service import EnrolmentService
+from tegata.revocation.rules import CRL_PERIOD
+from tegata.revocation.service import CrlService, OcspService, RevocationService
+from tegata.signers.client import SignerClient
+from tegata.signers.data_keys import DataKeyRing
+from tegata.store.database import Database
+from tegata.store.discovery import discover_postgres, discover_sqlite
+from tegata.store.disk import DiskReserve
+from tegata.store.inventory import require_inventory
+from tegata.store.jobs import CRL_JOB, RESPONDER_JOB, JobQueue
+from tegata.store.keys import find_data_key
+from tegata.store.migrate import migrate_postgres, migrate_sqlite
+from tegata.store.postgres import PostgresDatabase
+from tegata.store.sqlite import SqliteDatabase
+from tegata.store.store import Store
+from tegata.tenancy.service import TenantService
+from tegata.tenancy.tokens import TokenService
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """All use cases, wired."""
+
+    node: NodeId
+    clock: Clock
+    randomness: Randomness
+    database: Database
+    reserve: DiskReserve
+    signer: SignerClient
+    store: Store
+    jobs: JobQueue
+    serials: SerialReserve
+    issuance: IssuanceService
+    hierarchy: HierarchyService
+    enrolment: EnrolmentService
+    revocation: RevocationService
+    crls: CrlService
+    ocsp: OcspService
+    tokens: TokenService
+    tenants: TenantService
+
+
+async def open_database(settings: Settings, clock: Clock, reserve: DiskReserve) -> Database:
+    """The engine that the settings name, its schema up to date and inventoried."""
+    if settings.database is None:
+        path = settings.data / "tegata.sqlite"
+        migrate_sqlite(path)
+        require_inventory(discover_sqlite(path))
+        return SqliteDatabase(path, reserve)
+    migrate_postgres(settings.database, clock.now().date())
+    require_inventory(discover_postgres(settings.database))
+    return await PostgresDatabase.open(settings.database)
+
+
+def node_id(data: Path, clock: Clock, randomness: Randomness) -> NodeId:
+    """This node's id, made on first use: the data folder is the node."""
+    file = data / "node"
+    if not file.exists():
+        octets = time_ordered(int(clock.now().timestamp() * 1000), randomness.octets(10))
+        file.write_text(encode_id("nod", octets))
+    return NodeId(file.read_text())
+
+
+async def compose(settings: Settings, public_url: str, socket: Path) -> Platform:
+    """Wire the platform. The signer process must be running."""
+    clock, randomness = SystemClock(), SystemRandomness()
+    node = node_id(settings.data, clock, randomness)
+    reserve = DiskReserve(settings.data, settings.disk_reserve)
+    database = await open_database(settings, clock, reserve)
+    signer = SignerClient(socket)
+    keys = DataKeyRing(
+        signer, lambda tenant, kind: find_data_key(database, tenant, kind), randomness
+    )
+    store = Store(database, keys, clock, randomness, public_url)
+    jobs = JobQueue(database, node)
+    serials = SerialReserve(store, signer, clock, node)
+    issuance = IssuanceService(store, signer, serials, clock, randomness)
+    hierarchy = HierarchyService(store, signer, issuance, clock, randomness)
+    crls = CrlService(store, signer, clock)
+
+    async def schedule(scope: TenantScope, issuer: IssuerId) -> None:
+        """The recurring work of an issuer: its CRL daily, its responder before it expires."""
+        now = clock.now()
+        await jobs.want(CRL_JOB, issuer, scope.tenant, now + CRL_PERIOD)
+        renewal = now + OCSP_RESPONDER.validity - RESPONDER_RENEWAL
+        await jobs.want(RESPONDER_JOB, issuer, scope.tenant, renewal)
+
+    return Platform(
+        node=node,
+        clock=clock,
+        randomness=randomness,
+        database=database,
+        reserve=reserve,
+        signer=signer,
+        store=store,
+        jobs=jobs,
+        serials=serials,
+        issuance=issuance,
+        hierarchy=hierarchy,
+        enrolment=EnrolmentService(store, store, issuance, clock),
+        revocation=RevocationService(store, clock),
+        crls=crls,
+        ocsp=OcspService(store, signer, clock),
+        tokens=TokenService(store, clock, randomness),
+        tenants=TenantService(store, keys, hierarchy, crls, clock, randomness, schedule),
+    )

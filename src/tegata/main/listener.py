@@ -1,0 +1,226 @@
+"""HTTP listeners with our own time-outs (the server library has none for slow senders).
+
+A connection that has not sent a whole request in time is closed, whether it is silent, slow or
+half-way through; so is one that idles too long between requests. When there are too many
+connections the one that has idled longest makes room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections import OrderedDict
+from collections.abc import Callable
+from email.utils import format_datetime
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from tegata.kernel.ports import Clock
+
+_LOG = logging.getLogger(__name__)
+
+# Seconds for a TLS handshake, a whole request, its answer, and between two requests.
+HANDSHAKE_TIMEOUT = 10.0
+REQUEST_TIMEOUT = 15.0
+ANSWER_TIMEOUT = 60.0
+IDLE_TIMEOUT = 65.0
+HEADERS_MAXIMUM = 32 * 1024
+DRAIN_TIMEOUT = 20.0
+_BACKLOG = 4096
+
+AsgiApplication = Callable[..., Any]
+
+
+class Connections:
+    """The open connections of a listener, those idle longest first."""
+
+    def __init__(self, maximum: int) -> None:
+        self.maximum = maximum
+        self.open: OrderedDict[TimedProtocol, None] = OrderedDict()
+
+    def add(self, connection: TimedProtocol) -> None:
+        """Take a connection in; the one that idled longest makes room."""
+        self.open[connection] = None
+        if len(self.open) > self.maximum:
+            idle = next((each for each in self.open if each.is_idle()), None)
+            if idle is not None:
+                idle.drop()
+
+    def touch(self, connection: TimedProtocol) -> None:
+        """A connection has just been used."""
+        if connection in self.open:
+            self.open.move_to_end(connection)
+
+    def remove(self, connection: TimedProtocol) -> None:
+        """A connection has ended."""
+        self.open.pop(connection, None)
+
+
+class TimedProtocol(HttpToolsProtocol):
+    """The library's HTTP protocol, with a deadline for every request."""
+
+    def __init__(self, connections: Connections, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._connections = connections
+        self._deadline: asyncio.TimerHandle | None = None
+        # Octets of the present request's headers; None while there are none to come.
+        self._headers: int | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock: the first request must be whole in time."""
+        super().connection_made(transport)
+        self._connections.add(self)
+        self._within(REQUEST_TIMEOUT)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._stop()
+        self._connections.remove(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Refuse headers without end: the library keeps them all."""
+        if self._headers is not None:
+            self._headers += len(data)
+            if self._headers > HEADERS_MAXIMUM:
+                self.drop()
+                return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """A request begins: it must be whole in time, whatever it is about."""
+        super().on_message_begin()
+        self._headers = 0
+        self._connections.touch(self)
+        self._within(REQUEST_TIMEOUT)
+
+    def on_headers_complete(self) -> None:
+        """The headers are whole: the application bounds the body."""
+        self._headers = None
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """A request is whole: the client must take the answer in time."""
+        super().on_message_complete()
+        self._within(ANSWER_TIMEOUT)
+
+    def on_response_complete(self) -> None:
+        """An answer is out: the next request may take its time, within bounds."""
+        super().on_response_complete()
+        self._connections.touch(self)
+        if not self.cycle.more_body:
+            self._stop()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """The connection has idled too long."""
+        self.drop()
+
+    def is_idle(self) -> bool:
+        """Whether nothing is under way."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or cycle.response_complete
+
+    def drop(self) -> None:
+        """Close at once."""
+        if not self.transport.is_closing():
+            self.transport.abort()
+
+    def _within(self, seconds: float) -> None:
+        self._stop()
+        self._deadline = self.loop.call_later(seconds, self.drop)
+
+    def _stop(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+class Listener:
+    """One listening socket and its application."""
+
+    def __init__(
+        self,
+        application: AsgiApplication,
+        bound: socket.socket,
+        clock: Clock,
+        maximum: int,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._socket = bound
+        self._tls = tls
+        self._clock = clock
+        self._connections = Connections(maximum)
+        self._config = Config(
+            application,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            log_config=None,
+            timeout_keep_alive=int(IDLE_TIMEOUT),
+            h11_max_incomplete_event_size=16 * 1024,
+            proxy_headers=False,
+        )
+        self._config.load()
+        self._state = ServerState()
+        self._server: asyncio.Server | None = None
+        self._ticker: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Accept connections."""
+        loop = asyncio.get_running_loop()
+        timeout = HANDSHAKE_TIMEOUT if self._tls is not None else None
+        self._server = await loop.create_server(
+            self._protocol,
+            sock=self._socket,
+            backlog=_BACKLOG,
+            ssl=self._tls,
+            ssl_handshake_timeout=timeout,
+        )
+        self._ticker = asyncio.create_task(self._tick())
+
+    def _protocol(self) -> TimedProtocol:
+        return TimedProtocol(
+            self._connections, config=self._config, server_state=self._state, app_state={}
+        )
+
+    async def _tick(self) -> None:
+        # RFC 9110 section 6.6.1: one Date for all answers of a second.
+        while True:
+            date = format_datetime(self._clock.now(), usegmt=True).encode()
+            self._state.default_headers = [(b"date", date)]
+            await asyncio.sleep(1)
+
+    async def stop(self) -> None:
+        """Stop accepting, answer what is under way, close what idles."""
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections.open):
+            connection.shutdown()
+        try:
+            async with asyncio.timeout(DRAIN_TIMEOUT):
+                while self._connections.open:
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            _LOG.warning("%d connections did not end in time", len(self._connections.open))
+            for connection in list(self._connections.open):
+                connection.drop()
+        if self._ticker is not None:
+            self._ticker.cancel()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket's address, taken; port 0 takes a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((host, port))
+    bound.setblocking(False)
+    return bound

@@ -1,0 +1,144 @@
+"""One run of the whole platform in one process (beside the signer process)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import resource
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from tegata.kernel.plain_listeners import plain_route
+from tegata.main.bootstrap import Demo, ensure_demo, ensure_platform, ensure_tls
+from tegata.main.composition import Platform, compose
+from tegata.main.listener import Listener, bind
+from tegata.main.settings import Address, Settings, SettingsError, require_safe
+from tegata.main.signer_process import SignerSupervisor
+from tegata.main.worker import Worker
+from tegata.protocols.crl.endpoints import CrlDoor
+from tegata.protocols.ocsp.endpoints import OcspDoor
+from tegata.protocols.rest.application import rest_application
+from tegata.protocols.rest.operation import Services
+
+_LOG = logging.getLogger(__name__)
+# File descriptors that are not connections: database, logs, signer, libraries.
+_DESCRIPTORS_KEPT = 512
+
+Context = Mapping[str, str | bool]
+Ready = Callable[[Context], None]
+
+
+async def serve(settings: Settings, ready: Ready | None = None) -> None:
+    """Run until SIGTERM or SIGINT; then finish what is under way.
+
+    When it answers, `ready` is told; by default one JSON line says so on standard output.
+    """
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    require_safe(settings)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    api_socket = bind(settings.listen.host, settings.listen.port)
+    public_socket = bind(settings.public_listen.host, settings.public_listen.port)
+    api = Address(settings.listen.host, api_socket.getsockname()[1])
+    public = Address(settings.public_listen.host, public_socket.getsockname()[1])
+    public_url = settings.public_url or f"http://{public.url_host()}:{public.port}"
+    signer = SignerSupervisor(settings)
+    await signer.start()
+    platform = await compose(settings, public_url.rstrip("/"), signer.socket)
+    await _settle_blocks(platform)
+    issuer = await ensure_platform(platform, settings.data)
+    tls = await ensure_tls(platform, issuer, settings.data, api)
+    demo = await ensure_demo(platform, settings.data) if settings.demo else None
+    maximum = _connections_allowed()
+    api_url = f"https://{api.url_host()}:{api.port}"
+    services = Services(
+        platform.tokens, platform.tenants, platform.enrolment, platform.revocation, api_url
+    )
+    listeners = (
+        Listener(rest_application(services), api_socket, platform.clock, maximum, tls),
+        Listener(public_application(platform), public_socket, platform.clock, maximum),
+    )
+    worker = Worker(platform)
+    for listener in listeners:
+        await listener.start()
+    worker.start()
+    context = _context(settings.data, api_url, public_url, demo)
+    _write_context(settings.data / "context.json", context)
+    (ready or _announce)(context)
+    try:
+        await stop.wait()
+        _LOG.info("stopping")
+    finally:
+        await asyncio.gather(*(listener.stop() for listener in listeners))
+        await worker.stop()
+        await _close_blocks(platform)
+        await platform.database.close()
+        await platform.signer.close()
+        await signer.stop()
+
+
+def public_application(platform: Platform) -> Starlette:
+    """What is served in plain HTTP: nothing that the table does not name."""
+    routes: list[Route] = [*OcspDoor(platform.ocsp).routes(), *CrlDoor(platform.crls).routes()]
+    for route in routes:
+        if plain_route(route.path) is None:
+            raise SettingsError(f"{route.path} may not be served without TLS")
+    return Starlette(routes=routes)
+
+
+async def _settle_blocks(platform: Platform) -> None:
+    """Void what an earlier run of this node reserved and did not record."""
+    for tenant in {tenant for tenant, _issuer in await platform.store.all_issuers()}:
+        voided = await platform.issuance.settle_blocks(tenant, platform.node)
+        if voided:
+            _LOG.warning("%d serials of tenant %s became void", voided, tenant)
+
+
+async def _close_blocks(platform: Platform) -> None:
+    """Say which serials of the present blocks were never used."""
+    for tenant, used in platform.serials.drain().items():
+        await platform.issuance.settle_blocks(tenant, platform.node, used)
+
+
+def _connections_allowed() -> int:
+    """Connections for each listener, after raising the limit on file descriptors."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY:
+        hard = 1 << 20
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return max((hard - _DESCRIPTORS_KEPT) // 2, 64)
+
+
+def _context(data: Path, api: str, public: str, demo: Demo | None) -> Context:
+    context: dict[str, str | bool] = {
+        "ready": True,
+        "api": api,
+        "public": public,
+        "tls_ca": str((data / "tls" / "ca.pem").resolve()),
+    }
+    if demo is not None:
+        context |= {
+            "token_file": str(demo.token_file.resolve()),
+            "tenant": demo.tenant,
+            "issuer": demo.issuer.id,
+        }
+    return context
+
+
+def _write_context(file: Path, context: Context) -> None:
+    temporary = file.with_suffix(".new")
+    temporary.write_text(json.dumps(context) + "\n")
+    temporary.replace(file)
+
+
+def _announce(context: Context) -> None:
+    sys.stdout.write(json.dumps(context) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,81 @@
+"""What an operator decides when starting the platform."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tegata.store.disk import DEFAULT_RESERVE
+
+
+class SettingsError(Exception):
+    """The platform must not start like this; the message says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a listener binds. Port 0 takes a free one."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """``host:port``, with an IPv6 host in brackets."""
+        host, separator, port = text.rpartition(":")
+        if not separator or not port.isdigit() or int(port) > 65_535:
+            raise SettingsError(f"{text}: an address is HOST:PORT")
+        return cls(host.strip("[]"), int(port))
+
+    def url_host(self) -> str:
+        """The host as a URL writes it."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+
+@dataclass(frozen=True, slots=True)
+class Pkcs11Settings:
+    """A token that holds the signing keys."""
+
+    module: str
+    token: str
+    pin_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that a run depends on."""
+
+    data: Path
+    listen: Address
+    public_listen: Address
+    public_url: str | None = None
+    database: str | None = None
+    demo: bool = False
+    production: bool = False
+    sealing_key: Path | None = None
+    pkcs11: Pkcs11Settings | None = None
+    disk_reserve: int = DEFAULT_RESERVE
+    names: tuple[str, ...] = field(default=())
+
+    @property
+    def sealing_key_file(self) -> Path:
+        """Where the key that seals all others is kept."""
+        return self.sealing_key or self.data / "sealing.key"
+
+
+def require_safe(settings: Settings) -> None:
+    """Refuse what production must not do; `SettingsError` says what to change."""
+    if not settings.production:
+        return
+    if settings.demo:
+        raise SettingsError("production has no demo tenant: leave out --demo")
+    if settings.pkcs11 is not None:
+        return
+    if settings.sealing_key is None or not settings.sealing_key.exists():
+        raise SettingsError("production needs --sealing-key FILE, made on another volume")
+    if os.stat(settings.sealing_key).st_dev == os.stat(settings.data).st_dev:
+        raise SettingsError(
+            "the sealing key lies on the same volume as the keys that it seals: move it to "
+            "another volume, which no backup of the data holds"
+        )

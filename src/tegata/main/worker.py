@@ -1,0 +1,88 @@
+"""The timetable: work that nobody waits for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+
+from tegata.issuance.hierarchy import RESPONDER_RENEWAL
+from tegata.kernel.ids import IssuerId
+from tegata.kernel.problem import Problem
+from tegata.kernel.scope import platform_acts
+from tegata.main.composition import Platform
+from tegata.profiles.catalogue import OCSP_RESPONDER
+from tegata.revocation.rules import CRL_PERIOD
+from tegata.store import jobs
+from tegata.store.jobs import Job
+
+_LOG = logging.getLogger(__name__)
+# A revocation stands in the CRL about this long after it is in OCSP.
+_TICK = 0.5
+_UPKEEP = timedelta(minutes=1)
+_RETRY = timedelta(seconds=5)
+
+
+class Worker:
+    """Runs due jobs, one after the other, and looks after the disk's reserve."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._task: asyncio.Task[None] | None = None
+        self._upkeep_due = platform.clock.now()
+        self._stopping = asyncio.Event()
+
+    def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Finish the job under way, then end."""
+        self._stopping.set()
+        if self._task is not None:
+            await self._task
+
+    async def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                await self._turn()
+            except Problem as problem:
+                _LOG.warning("the timetable waits: %s", problem)
+            except Exception:
+                # A bug in one job must not stop the others for ever.
+                _LOG.exception("the timetable failed")
+            try:
+                async with asyncio.timeout(_TICK):
+                    await self._stopping.wait()
+            except TimeoutError:
+                continue
+
+    async def _turn(self) -> None:
+        now = self._platform.clock.now()
+        if now >= self._upkeep_due:
+            self._upkeep_due = now + _UPKEEP
+            self._platform.reserve.refill()
+        for job in await self._platform.jobs.claim(now):
+            try:
+                again = await self._perform(job, now)
+            except Problem as problem:
+                _LOG.warning("%s %s failed: %s", job.kind, job.key, problem)
+                await self._platform.jobs.fail(job, now + _RETRY * min(job.tries, 12))
+            else:
+                await self._platform.jobs.finish(job, again)
+
+    async def _perform(self, job: Job, now: datetime) -> datetime:
+        """Do a job; when it is due again."""
+        issuer = IssuerId(job.key)
+        match job.kind:
+            case jobs.CRL_JOB:
+                await self._platform.crls.publish(platform_acts(job.tenant, "crl"), issuer)
+                return now + CRL_PERIOD
+            case jobs.RESPONDER_JOB:
+                scope = platform_acts(job.tenant, "ocsp")
+                found = await self._platform.store.get_issuer(scope, issuer)
+                await self._platform.hierarchy.renew_responder(scope, found)
+                return now + OCSP_RESPONDER.validity - RESPONDER_RENEWAL
+            case unknown:
+                _LOG.error("a job of a kind that this version does not know: %s", unknown)
+                return now + CRL_PERIOD

@@ -1,0 +1,1 @@
+"""OCSP over HTTP (RFC 6960 appendix A, RFC 9919)."""

@@ -1,0 +1,58 @@
+"""Every problem in OCSP's own terms (RFC 6960 section 4.2.1)."""
+
+from __future__ import annotations
+
+from tegata.kernel.problem import ProblemCode
+from tegata.pkix.ocsp import ResponseStatus
+
+_MALFORMED = {
+    ProblemCode.REQUEST_MALFORMED,
+    ProblemCode.REQUEST_UNKNOWN_FIELD,
+    ProblemCode.REQUEST_TOO_LARGE,
+    ProblemCode.REQUEST_MEDIA_TYPE,
+    ProblemCode.REQUEST_TIMEOUT,
+}
+_LATER = {
+    ProblemCode.SIGNER_UNAVAILABLE,
+    ProblemCode.STORAGE_EXHAUSTED,
+    ProblemCode.STORAGE_UNAVAILABLE,
+    ProblemCode.OUTCOME_UNKNOWN,
+    ProblemCode.OVERLOADED,
+}
+_UNAUTHORIZED = {
+    ProblemCode.ROUTE_UNKNOWN,
+    ProblemCode.METHOD_NOT_ALLOWED,
+    ProblemCode.AUTHENTICATION_REQUIRED,
+    ProblemCode.AUTHENTICATION_FAILED,
+    ProblemCode.AUTHORIZATION_DENIED,
+    ProblemCode.TENANT_UNKNOWN,
+    ProblemCode.TENANT_SUSPENDED,
+    ProblemCode.TENANT_EXISTS,
+    ProblemCode.TOKEN_UNKNOWN,
+    ProblemCode.ISSUER_UNKNOWN,
+    ProblemCode.PROFILE_UNKNOWN,
+    ProblemCode.CERTIFICATE_UNKNOWN,
+}
+_INTERNAL = {
+    ProblemCode.CERTIFICATE_REVOKED,
+    ProblemCode.REASON_UNKNOWN,
+    ProblemCode.CSR_MALFORMED,
+    ProblemCode.CSR_BAD_SIGNATURE,
+    ProblemCode.CSR_WEAK_KEY,
+    ProblemCode.CSR_UNSUPPORTED_KEY,
+    ProblemCode.CSR_EXTENSION_REFUSED,
+    ProblemCode.CSR_NAME_REFUSED,
+    ProblemCode.LINT_REFUSED,
+    ProblemCode.SERIAL_NOT_RESERVED,
+    ProblemCode.KEY_PURPOSE_REFUSED,
+    ProblemCode.IDEMPOTENCY_MISMATCH,
+    ProblemCode.IDEMPOTENCY_IN_PROGRESS,
+    ProblemCode.CONFLICT,
+}
+
+STATUS = {
+    **dict.fromkeys(_MALFORMED, ResponseStatus.MALFORMED_REQUEST),
+    **dict.fromkeys(_LATER, ResponseStatus.TRY_LATER),
+    **dict.fromkeys(_UNAUTHORIZED, ResponseStatus.UNAUTHORIZED),
+    **dict.fromkeys(_INTERNAL, ResponseStatus.INTERNAL_ERROR),
+}

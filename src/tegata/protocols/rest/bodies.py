@@ -1,0 +1,301 @@
+"""What the REST API takes and gives, as JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from tegata.issuance.model import IssuedCertificate, Issuer
+from tegata.pkix.certificate import encode_pem
+from tegata.registration.model import CertificateEntry
+from tegata.revocation.model import CertificateStatus
+from tegata.tenancy.model import Tenant, Token
+from tegata.tenancy.ports import RecordedEvent
+
+_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+class RequestBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A body that refuses fields it does not know."""
+
+
+class NewCertificate(RequestBody):
+    """A request for a certificate. `csr` is PKCS #10 in PEM."""
+
+    issuer: str
+    profile: str
+    csr: str
+
+
+class RevocationRequest(RequestBody):
+    """A revocation. `reason` is a reason's name in RFC 5280 section 5.3.1."""
+
+    reason: str = "unspecified"
+
+
+class NewToken(RequestBody):
+    """A new token: its name and, if it is to be bounded, its actions and issuers."""
+
+    name: Name
+    actions: list[str] | None = None
+    issuers: list[str] | None = None
+
+
+class NewTenant(RequestBody):
+    """A new tenant. Its name becomes the organisation of its certification authorities."""
+
+    name: Name
+
+
+class RevocationBody(msgspec.Struct):
+    """When and why a certificate was revoked."""
+
+    revoked_at: str
+    reason: str
+
+
+class CertificateBody(msgspec.Struct):
+    """A certificate with the path to its root: `chain` has the issuing CA first, root last."""
+
+    id: str
+    serial: str
+    issuer: str
+    profile: str
+    subject: str
+    not_before: str
+    not_after: str
+    status: str
+    revocation: RevocationBody | None
+    certificate: str
+    chain: list[str]
+    ocsp_url: str
+    crl_url: str
+    ca_issuers_url: str
+
+
+class CertificateItem(msgspec.Struct):
+    """A certificate in a list."""
+
+    id: str
+    serial: str
+    issuer: str
+    profile: str
+    subject: str
+    not_before: str
+    not_after: str
+    status: str
+    revocation: RevocationBody | None
+
+
+class CertificatePage(msgspec.Struct):
+    """A page of certificates, newest first; `next` is the `after` of the next page."""
+
+    items: list[CertificateItem]
+    next: str | None
+
+
+class IssuerBody(msgspec.Struct):
+    """A certification authority."""
+
+    id: str
+    name: str
+    kind: str
+    parent: str | None
+    not_before: str
+    not_after: str
+    certificate: str
+    chain: list[str]
+    ocsp_url: str
+    crl_url: str
+    ca_issuers_url: str
+
+
+class IssuerPage(msgspec.Struct):
+    """The tenant's certification authorities, oldest first."""
+
+    items: list[IssuerBody]
+    next: str | None
+
+
+class ProfileBody(msgspec.Struct):
+    """A certificate profile that can be asked for."""
+
+    name: str
+    version: int
+    validity_days: int
+    key_usage: list[str]
+    extended_key_usage: list[str]
+    subject_attributes: list[str]
+    name_kinds: list[str]
+    names_required: bool
+
+
+class ProfilePage(msgspec.Struct):
+    """The certificate profiles."""
+
+    items: list[ProfileBody]
+    next: str | None
+
+
+class TokenBody(msgspec.Struct, omit_defaults=True):
+    """A token. `secret` is its text, given once, when it is made."""
+
+    id: str
+    name: str
+    kind: str
+    actions: list[str]
+    issuers: list[str] | None
+    created_at: str
+    revoked_at: str | None
+    secret: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class TokenPage(msgspec.Struct):
+    """The tenant's tokens, oldest first."""
+
+    items: list[TokenBody]
+    next: str | None
+
+
+class TenantBody(msgspec.Struct, omit_defaults=True):
+    """A tenant. `token` (its administrator's, given once) and `issuer` come with a new one."""
+
+    id: str
+    name: str
+    state: str
+    created_at: str
+    issuer: str | msgspec.UnsetType = msgspec.UNSET
+    token: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class TenantPage(msgspec.Struct):
+    """The platform's tenants, oldest first."""
+
+    items: list[TenantBody]
+    next: str | None
+
+
+class EventBody(msgspec.Struct):
+    """An audit event: its canonical octets (a JSON text), their SHA-256, and the disclosures of
+    its private fields, each of whose digest is among the event's commitments."""
+
+    sequence: int
+    canonical: str
+    digest: str
+    disclosures: list[str]
+
+
+class EventPage(msgspec.Struct):
+    """The tenant's own record; `next` is the `after` of the next page."""
+
+    items: list[EventBody]
+    next: str | None
+
+
+class Health(msgspec.Struct):
+    """That the service answers."""
+
+    status: str
+    version: str
+
+
+def serial_text(serial: int) -> str:
+    """A serial number in hexadecimal, two digits an octet, as its INTEGER's content."""
+    return serial.to_bytes(serial.bit_length() // 8 + 1, "big").hex()
+
+
+def certificate_body(
+    certificate: IssuedCertificate, issuer: Issuer, status: CertificateStatus
+) -> CertificateBody:
+    """A certificate as it is answered."""
+    return CertificateBody(
+        id=certificate.id,
+        serial=serial_text(certificate.serial),
+        issuer=certificate.issuer,
+        profile=certificate.profile,
+        subject=certificate.subject,
+        not_before=certificate.not_before.strftime(_FORMAT),
+        not_after=certificate.not_after.strftime(_FORMAT),
+        status=status.status,
+        revocation=_revocation(status),
+        certificate=encode_pem("CERTIFICATE", certificate.der),
+        chain=[encode_pem("CERTIFICATE", der) for der in issuer.chain],
+        ocsp_url=issuer.ocsp_url,
+        crl_url=issuer.crl_url,
+        ca_issuers_url=issuer.ca_issuers_url,
+    )
+
+
+def certificate_item(entry: CertificateEntry) -> CertificateItem:
+    """A certificate as it is listed."""
+    return CertificateItem(
+        id=entry.id,
+        serial=serial_text(entry.serial),
+        issuer=entry.issuer,
+        profile=entry.profile,
+        subject=entry.subject,
+        not_before=entry.not_before.strftime(_FORMAT),
+        not_after=entry.not_after.strftime(_FORMAT),
+        status=entry.status.status,
+        revocation=_revocation(entry.status),
+    )
+
+
+def _revocation(status: CertificateStatus) -> RevocationBody | None:
+    if status.revoked_at is None or status.reason is None:
+        return None
+    return RevocationBody(status.revoked_at.strftime(_FORMAT), status.reason.text)
+
+
+def issuer_body(issuer: Issuer) -> IssuerBody:
+    """An issuer as it is answered."""
+    return IssuerBody(
+        id=issuer.id,
+        name=issuer.name,
+        kind=issuer.key.purpose,
+        parent=issuer.parent,
+        not_before=issuer.not_before.strftime(_FORMAT),
+        not_after=issuer.facts.not_after.strftime(_FORMAT) if issuer.facts.not_after else "",
+        certificate=encode_pem("CERTIFICATE", issuer.certificate),
+        chain=[encode_pem("CERTIFICATE", der) for der in issuer.chain[1:]],
+        ocsp_url=issuer.ocsp_url,
+        crl_url=issuer.crl_url,
+        ca_issuers_url=issuer.ca_issuers_url,
+    )
+
+
+def token_body(token: Token, secret: str | msgspec.UnsetType = msgspec.UNSET) -> TokenBody:
+    """A token as it is answered."""
+    return TokenBody(
+        id=token.id,
+        name=token.name,
+        kind=token.kind,
+        actions=sorted(token.actions),
+        issuers=sorted(token.issuers) if token.issuers is not None else None,
+        created_at=token.created_at.strftime(_FORMAT),
+        revoked_at=token.revoked_at.strftime(_FORMAT) if token.revoked_at else None,
+        secret=secret,
+    )
+
+
+def tenant_body(tenant: Tenant) -> TenantBody:
+    """A tenant as it is answered."""
+    return TenantBody(
+        id=tenant.id,
+        name=tenant.name,
+        state=tenant.state,
+        created_at=tenant.created_at.strftime(_FORMAT),
+    )
+
+
+def event_body(event: RecordedEvent) -> EventBody:
+    """An event as it is answered."""
+    return EventBody(
+        sequence=event.sequence,
+        canonical=event.canonical.decode(),
+        digest=event.digest.hex(),
+        disclosures=list(event.disclosures),
+    )

@@ -1,0 +1,195 @@
+"""REST operations on certificates, issuers and profiles."""
+
+from __future__ import annotations
+
+from tegata.kernel.ids import CertificateId, IssuerId
+from tegata.kernel.problem import Problem, ProblemCode
+from tegata.profiles.catalogue import CATALOGUE
+from tegata.profiles.model import Profile
+from tegata.protocols.rest.bodies import (
+    CertificateBody,
+    CertificatePage,
+    IssuerBody,
+    IssuerPage,
+    NewCertificate,
+    ProfileBody,
+    ProfilePage,
+    RevocationRequest,
+    certificate_body,
+    certificate_item,
+    issuer_body,
+)
+from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation, Parameter
+from tegata.registration.model import PAGE_DEFAULT, PAGE_MAXIMUM, CertificateQuery
+from tegata.revocation.model import CertificateStatus, Status
+from tegata.tenancy.model import Action
+
+
+async def issue_certificate(call: Call[NewCertificate]) -> Answer:
+    """A certificate for a certification request."""
+    issuer = IssuerId(call.body.issuer)
+    call.principal.require_issuer(issuer)
+    certificate, found = await call.services.enrolment.request_certificate(
+        call.principal.scope,
+        issuer,
+        call.body.profile,
+        call.body.csr,
+        call.digest,
+        call.idempotency_key,
+    )
+    status = CertificateStatus(Status.GOOD)
+    if call.idempotency_key is not None:
+        status = await call.services.revocation.status(call.principal.scope, certificate)
+    body = certificate_body(certificate, found, status)
+    return Answer(body, f"/v1/certificates/{certificate.id}")
+
+
+async def get_certificate(call: Call[NoBody]) -> Answer:
+    """One certificate and its status."""
+    scope = call.principal.scope
+    certificate, issuer = await call.services.enrolment.find(
+        scope, CertificateId(call.path["certificate"])
+    )
+    call.principal.require_issuer(issuer.id)
+    status = await call.services.revocation.status(scope, certificate)
+    return Answer(certificate_body(certificate, issuer, status))
+
+
+async def list_certificates(call: Call[NoBody]) -> Answer:
+    """Certificates, newest first."""
+    query = _query(call)
+    if query.issuer is not None:
+        call.principal.require_issuer(query.issuer)
+    entries = await call.services.enrolment.search(call.principal.scope, query)
+    visible = [entry for entry in entries if call.principal.sees_issuer(entry.issuer)]
+    full = len(entries) == query.limit
+    return Answer(
+        CertificatePage(
+            [certificate_item(entry) for entry in visible], entries[-1].id if full else None
+        )
+    )
+
+
+def _query(call: Call[NoBody]) -> CertificateQuery:
+    given = call.query
+    issuer, before = given.get("issuer"), given.get("after")
+    return CertificateQuery(
+        issuer=IssuerId(issuer) if issuer is not None else None,
+        serial=_serial(given["serial"]) if "serial" in given else None,
+        dns_name=given.get("dns_name"),
+        before=CertificateId(before) if before is not None else None,
+        limit=page_limit(given),
+    )
+
+
+def page_limit(given: object) -> int:
+    """The page size asked for, within bounds."""
+    assert isinstance(given, dict)
+    text = given.get("limit", str(PAGE_DEFAULT))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= PAGE_MAXIMUM):
+        raise Problem(ProblemCode.REQUEST_MALFORMED, f"limit is 1 to {PAGE_MAXIMUM}")
+    return int(text)
+
+
+def _serial(text: str) -> int:
+    try:
+        serial = int(text.replace(":", ""), 16)
+    except ValueError as error:
+        raise Problem(ProblemCode.REQUEST_MALFORMED, "serial is hexadecimal") from error
+    if not 0 < serial < 1 << 160:
+        raise Problem(ProblemCode.REQUEST_MALFORMED, "serial has at most 20 octets")
+    return serial
+
+
+async def revoke_certificate(call: Call[RevocationRequest]) -> Answer:
+    """Revoke a certificate, for good."""
+    scope = call.principal.scope
+    certificate, issuer = await call.services.enrolment.find(
+        scope, CertificateId(call.path["certificate"])
+    )
+    call.principal.require_issuer(issuer.id)
+    revoked, status = await call.services.revocation.revoke(
+        scope, certificate.id, call.body.reason, call.digest
+    )
+    return Answer(certificate_body(revoked, issuer, status))
+
+
+async def list_issuers(call: Call[NoBody]) -> Answer:
+    """The tenant's certification authorities."""
+    issuers = await call.services.enrolment.list_issuers(call.principal.scope)
+    visible = [issuer for issuer in issuers if call.principal.sees_issuer(issuer.id)]
+    return Answer(IssuerPage([issuer_body(issuer) for issuer in visible], None))
+
+
+async def get_issuer(call: Call[NoBody]) -> Answer:
+    """One certification authority."""
+    issuer = IssuerId(call.path["issuer"])
+    call.principal.require_issuer(issuer)
+    found = await call.services.enrolment.get_issuer(call.principal.scope, issuer)
+    return Answer(issuer_body(found))
+
+
+async def list_profiles(call: Call[NoBody]) -> Answer:
+    """The certificate profiles that can be asked for."""
+    profiles = [_profile(profile) for profile in CATALOGUE.values() if profile.public]
+    return Answer(ProfilePage(profiles, None))
+
+
+def _profile(profile: Profile) -> ProfileBody:
+    return ProfileBody(
+        name=profile.name,
+        version=profile.version,
+        validity_days=profile.validity.days,
+        key_usage=sorted(usage.name.lower() for usage in profile.key_usage),
+        extended_key_usage=list(profile.extended_key_usage),
+        subject_attributes=sorted(profile.subject_types),
+        name_kinds=sorted(profile.name_kinds),
+        names_required=profile.names_required,
+    )
+
+
+_PAGE = (
+    Parameter("limit", f"items on a page, 1 to {PAGE_MAXIMUM}"),
+    Parameter("after", "the `next` of the page before"),
+)
+
+OPERATIONS = (
+    Operation(
+        "POST", "/v1/certificates", "issueCertificate", "Issue a certificate",
+        Action.CERTIFICATES_ISSUE, "issuance:certificate:issue",
+        NewCertificate, CertificateBody, 201, issue_certificate, idempotent=True,
+    ),
+    Operation(
+        "GET", "/v1/certificates", "listCertificates", "List certificates, newest first",
+        Action.CERTIFICATES_READ, "registration:certificate:list",
+        NoBody, CertificatePage, 200, list_certificates,
+        (
+            Parameter("issuer", "only of this issuer"),
+            Parameter("serial", "only with this serial number (hexadecimal)"),
+            Parameter("dns_name", "only with this subject alternative name"),
+            *_PAGE,
+        ),
+    ),
+    Operation(
+        "GET", "/v1/certificates/{certificate}", "getCertificate", "Get a certificate",
+        Action.CERTIFICATES_READ, "registration:certificate:get",
+        NoBody, CertificateBody, 200, get_certificate,
+    ),
+    Operation(
+        "POST", "/v1/certificates/{certificate}/revoke", "revokeCertificate",
+        "Revoke a certificate", Action.CERTIFICATES_REVOKE, "revocation:certificate:revoke",
+        RevocationRequest, CertificateBody, 200, revoke_certificate,
+    ),
+    Operation(
+        "GET", "/v1/issuers", "listIssuers", "List certification authorities",
+        Action.ISSUERS_READ, "issuance:issuer:list", NoBody, IssuerPage, 200, list_issuers,
+    ),
+    Operation(
+        "GET", "/v1/issuers/{issuer}", "getIssuer", "Get a certification authority",
+        Action.ISSUERS_READ, "issuance:issuer:get", NoBody, IssuerBody, 200, get_issuer,
+    ),
+    Operation(
+        "GET", "/v1/profiles", "listProfiles", "List certificate profiles",
+        Action.PROFILES_READ, "profiles:profile:list", NoBody, ProfilePage, 200, list_profiles,
+    ),
+)  # fmt: skip

@@ -1,0 +1,98 @@
+"""The OpenAPI 3.1 document, made from the operations that are served."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from tegata import __version__
+from tegata.protocols.rest.operation import NoBody, Operation
+from tegata.protocols.rest.problems import MEDIA_TYPE, TABLE, ProblemBody
+
+Json = dict[str, Any]
+
+_REFERENCE = "#/components/schemas/{name}"
+
+
+def openapi_document(operations: Sequence[Operation[Any]], base_url: str) -> Json:
+    """The document for these operations at one address."""
+    bodies: set[type[msgspec.Struct]] = {ProblemBody}
+    bodies |= {each.body for each in operations if each.takes_body}
+    bodies |= {each.answer for each in operations if each.answer is not None}
+    ordered = sorted(bodies, key=lambda body: body.__name__)
+    schemas, components = msgspec.json.schema_components(ordered, ref_template=_REFERENCE)
+    references = dict(zip(ordered, schemas, strict=True))
+    paths: dict[str, Json] = {}
+    for operation in operations:
+        item = paths.setdefault(operation.path, {})
+        item[operation.method.lower()] = _operation(operation, references)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "tegata",
+            "version": __version__,
+            "summary": "Managed PKI: certificates, their life and their status",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": base_url}],
+        "security": [{"bearer": []}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _operation(operation: Operation[Any], references: Mapping[type[msgspec.Struct], Any]) -> Json:
+    described: Json = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "description": f"The token needs the action `{operation.action}`.",
+        "parameters": _parameters(operation),
+        "responses": _responses(operation, references),
+    }
+    if operation.body is not NoBody:
+        described["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": references[operation.body]}},
+        }
+    return described
+
+
+def _parameters(operation: Operation[Any]) -> list[Json]:
+    text = {"type": "string"}
+    parameters: list[Json] = [
+        {"name": name, "in": "path", "required": True, "schema": text}
+        for name in re.findall(r"\{(\w+)\}", operation.path)
+    ]
+    parameters += [
+        {"name": each.name, "in": "query", "description": each.description, "schema": text}
+        for each in operation.query
+    ]
+    if operation.idempotent:
+        parameters.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "description": "a retry under the same key gets the first answer",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            }
+        )
+    return parameters
+
+
+def _responses(operation: Operation[Any], references: Mapping[type[msgspec.Struct], Any]) -> Json:
+    success: Json = {"description": operation.summary}
+    if operation.answer is not None:
+        success["content"] = {"application/json": {"schema": references[operation.answer]}}
+    problem = {"content": {MEDIA_TYPE: {"schema": references[ProblemBody]}}}
+    statuses = sorted({entry.status for entry in TABLE.values()})
+    responses: Json = {str(operation.status): success}
+    for status in statuses:
+        titles = [entry.title for entry in TABLE.values() if entry.status == status]
+        responses[str(status)] = {"description": "; ".join(titles), **problem}
+    return responses

@@ -1,0 +1,202 @@
+"""An operation of the REST API, and what happens around every one of them.
+
+Authenticate, require the action, decode, act, answer; a refusal of somebody known is recorded
+in that tenant's record, one of nobody known is counted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tegata.kernel.problem import Problem, ProblemCode
+from tegata.kernel.wording import choose_language
+from tegata.protocols.http import read_body
+from tegata.protocols.rest.problems import problem_response
+from tegata.registration.service import EnrolmentService
+from tegata.revocation.service import RevocationService
+from tegata.tenancy.model import Action, Principal
+from tegata.tenancy.service import TenantService
+from tegata.tenancy.tokens import TokenService
+
+_LOG = logging.getLogger(__name__)
+BODY_MAXIMUM = 128 * 1024
+
+Body = TypeVar("Body")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The use cases that the REST API offers."""
+
+    tokens: TokenService
+    tenants: TenantService
+    enrolment: EnrolmentService
+    revocation: RevocationService
+    base_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Body]):
+    """A call by somebody known, its body and query decoded."""
+
+    services: Services
+    principal: Principal
+    body: Body
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    idempotency_key: str | None
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an operation answers."""
+
+    body: msgspec.Struct | None
+    location: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A query parameter."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[Body]):
+    """One route: what it takes, gives and needs. `event` is the action its refusals stand under
+    in the audit record."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    action: Action
+    event: str
+    body: type[Body]
+    answer: type[msgspec.Struct] | None
+    status: int
+    act: Callable[[Call[Body]], Awaitable[Answer]]
+    query: tuple[Parameter, ...] = ()
+    idempotent: bool = False
+
+    @property
+    def takes_body(self) -> bool:
+        """Whether a body belongs to it."""
+        return self.body is not NoBody
+
+
+class NoBody(msgspec.Struct):
+    """An operation without a body."""
+
+
+class Endpoint(Generic[Body]):
+    """An operation as a Starlette endpoint."""
+
+    def __init__(self, operation: Operation[Body], services: Services) -> None:
+        self._operation = operation
+        self._services = services
+        self._decoder = msgspec.json.Decoder(operation.body)
+        self._encoder = msgspec.json.Encoder()
+        self._query = frozenset(parameter.name for parameter in operation.query)
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer a request."""
+        principal: Principal | None = None
+        digest = bytes(32)
+        try:
+            # The caller is known before anything of the request is looked at.
+            principal = await self._authenticate(request)
+            body = await read_body(request, BODY_MAXIMUM)
+            digest = request_digest(request, body)
+            principal.require(self._operation.action)
+            answer = await self._operation.act(self._call(request, principal, body, digest))
+        except Problem as problem:
+            refused = await self._refuse(request, principal, problem, digest)
+            language = choose_language(request.headers.get("accept-language", ""))
+            return problem_response(refused, language, self._services.base_url)
+        return self._respond(answer)
+
+    async def _authenticate(self, request: Request) -> Principal:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Problem(ProblemCode.AUTHENTICATION_REQUIRED, "send a bearer token")
+        return await self._services.tokens.authenticate(token.strip())
+
+    def _call(
+        self, request: Request, principal: Principal, octets: bytes, digest: bytes
+    ) -> Call[Body]:
+        unknown = [name for name in request.query_params if name not in self._query]
+        if unknown:
+            raise Problem(
+                ProblemCode.REQUEST_UNKNOWN_FIELD, "unknown query parameter: " + ", ".join(unknown)
+            )
+        return Call(
+            services=self._services,
+            principal=principal,
+            body=self._decode(request, octets),
+            path=request.path_params,
+            query=dict(request.query_params),
+            idempotency_key=request.headers.get("idempotency-key"),
+            digest=digest,
+        )
+
+    def _decode(self, request: Request, octets: bytes) -> Body:
+        if not self._operation.takes_body:
+            if octets:
+                raise Problem(ProblemCode.REQUEST_MALFORMED, "no body belongs here")
+            return self._decoder.decode(b"{}")
+        media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+        if media_type != "application/json":
+            raise Problem(ProblemCode.REQUEST_MEDIA_TYPE, "send application/json")
+        try:
+            return self._decoder.decode(octets)
+        except msgspec.ValidationError as error:
+            unknown = "unknown field" in str(error)
+            code = ProblemCode.REQUEST_UNKNOWN_FIELD if unknown else ProblemCode.REQUEST_MALFORMED
+            raise Problem(code, str(error)) from error
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise Problem(ProblemCode.REQUEST_MALFORMED, "the body is not JSON") from error
+
+    async def _refuse(
+        self, request: Request, principal: Principal | None, problem: Problem, digest: bytes
+    ) -> Problem:
+        if principal is None:
+            # Noise of nobody known is counted by the listener's own log, not recorded.
+            _LOG.info("refused %s: %s", self._operation.name, problem.code)
+            return problem
+        subject = ",".join(f"{name}:{value}" for name, value in request.path_params.items())
+        try:
+            await self._services.tenants.record_refusal(
+                principal.scope, self._operation.event, subject, problem, digest
+            )
+        except Problem as unrecorded:
+            _LOG.error("a refusal could not be recorded: %s", unrecorded.code)
+        return problem
+
+    def _respond(self, answer: Answer) -> Response:
+        headers = {"cache-control": "no-store"}
+        if answer.location is not None:
+            headers["location"] = self._services.base_url + answer.location
+        if answer.body is None:
+            return Response(None, self._operation.status, headers)
+        octets = self._encoder.encode(answer.body)
+        return Response(octets, self._operation.status, headers, "application/json")
+
+
+def request_digest(request: Request, body: bytes) -> bytes:
+    """SHA-256 over method, target and body: what was asked, for the audit record."""
+    target = request.url.path
+    if request.url.query:
+        target += "?" + request.url.query
+    return hashlib.sha256(f"{request.method} {target}\n".encode() + body).digest()

@@ -1,0 +1,117 @@
+"""Every problem as an HTTP problem (RFC 9457): its status and its title."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+from starlette.responses import Response
+
+from tegata.kernel.problem import Problem, ProblemCode
+from tegata.kernel.wording import translate
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpProblem:
+    """How a problem looks over HTTP. `title` is a key of the catalogue."""
+
+    status: int
+    title: str
+
+
+TABLE = {
+    ProblemCode.REQUEST_MALFORMED: HttpProblem(400, "The request is malformed"),
+    ProblemCode.REQUEST_UNKNOWN_FIELD: HttpProblem(400, "The request has an unknown field"),
+    ProblemCode.REQUEST_TOO_LARGE: HttpProblem(413, "The request is too large"),
+    ProblemCode.REQUEST_MEDIA_TYPE: HttpProblem(415, "The content type is not supported"),
+    ProblemCode.REQUEST_TIMEOUT: HttpProblem(408, "The request was not complete in time"),
+    ProblemCode.ROUTE_UNKNOWN: HttpProblem(404, "There is nothing at this address"),
+    ProblemCode.METHOD_NOT_ALLOWED: HttpProblem(405, "The method is not allowed here"),
+    ProblemCode.AUTHENTICATION_REQUIRED: HttpProblem(401, "A token is required"),
+    ProblemCode.AUTHENTICATION_FAILED: HttpProblem(401, "The token is not valid"),
+    ProblemCode.AUTHORIZATION_DENIED: HttpProblem(403, "The token does not allow this"),
+    ProblemCode.TENANT_UNKNOWN: HttpProblem(404, "There is no such tenant"),
+    ProblemCode.TENANT_SUSPENDED: HttpProblem(403, "The tenant is suspended"),
+    ProblemCode.TENANT_EXISTS: HttpProblem(409, "The tenant exists already"),
+    ProblemCode.TOKEN_UNKNOWN: HttpProblem(404, "There is no such token"),
+    ProblemCode.ISSUER_UNKNOWN: HttpProblem(404, "There is no such issuer"),
+    ProblemCode.PROFILE_UNKNOWN: HttpProblem(404, "There is no such certificate profile"),
+    ProblemCode.CERTIFICATE_UNKNOWN: HttpProblem(404, "There is no such certificate"),
+    ProblemCode.CERTIFICATE_REVOKED: HttpProblem(409, "The certificate is revoked already"),
+    ProblemCode.REASON_UNKNOWN: HttpProblem(400, "The revocation reason is not known"),
+    ProblemCode.CSR_MALFORMED: HttpProblem(400, "The certification request is malformed"),
+    ProblemCode.CSR_BAD_SIGNATURE: HttpProblem(
+        400, "The certification request is not signed with its own key"
+    ),
+    ProblemCode.CSR_WEAK_KEY: HttpProblem(400, "The key is too weak"),
+    ProblemCode.CSR_UNSUPPORTED_KEY: HttpProblem(400, "The kind of key is not supported"),
+    ProblemCode.CSR_EXTENSION_REFUSED: HttpProblem(
+        400, "The certification request asks for an extension that is not allowed"
+    ),
+    ProblemCode.CSR_NAME_REFUSED: HttpProblem(
+        400, "The certification request asks for a name that is not allowed"
+    ),
+    ProblemCode.LINT_REFUSED: HttpProblem(
+        422, "The certificate would break the rules of its profile"
+    ),
+    ProblemCode.SERIAL_NOT_RESERVED: HttpProblem(500, "The serial number is not reserved"),
+    ProblemCode.KEY_PURPOSE_REFUSED: HttpProblem(500, "The key may not sign this"),
+    ProblemCode.IDEMPOTENCY_MISMATCH: HttpProblem(
+        422, "The idempotency key was used for another request"
+    ),
+    ProblemCode.IDEMPOTENCY_IN_PROGRESS: HttpProblem(
+        409, "The first request with this idempotency key is still under way"
+    ),
+    ProblemCode.CONFLICT: HttpProblem(409, "Another request changed the same thing"),
+    ProblemCode.SIGNER_UNAVAILABLE: HttpProblem(503, "Signing is not possible now"),
+    ProblemCode.STORAGE_EXHAUSTED: HttpProblem(503, "There is no space for new work now"),
+    ProblemCode.STORAGE_UNAVAILABLE: HttpProblem(503, "The database cannot be used now"),
+    ProblemCode.OUTCOME_UNKNOWN: HttpProblem(503, "Whether the request was carried out is unknown"),
+    ProblemCode.OVERLOADED: HttpProblem(503, "The service is too busy now"),
+}
+# Seconds after which trying again makes sense (RFC 9110 section 10.2.3).
+RETRY_AFTER = {408: 1, 503: 5}
+
+
+class FindingBody(msgspec.Struct):
+    """A finding of the lint."""
+
+    code: str
+    severity: str
+    cites: str
+    message: str
+
+
+class ProblemBody(msgspec.Struct, omit_defaults=True):
+    """A problem (RFC 9457 section 3), with its stable code and the lint's findings."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str = ""
+    findings: list[FindingBody] = []
+
+
+def problem_response(problem: Problem, language: str, base_url: str) -> Response:
+    """A problem on the wire."""
+    entry = TABLE[problem.code]
+    body = ProblemBody(
+        type=f"{base_url}/problems/{problem.code}",
+        title=translate(entry.title, language),
+        status=entry.status,
+        code=problem.code,
+        detail=problem.detail,
+        findings=[
+            FindingBody(each.code, each.severity, each.cites, each.message)
+            for each in problem.findings
+        ],
+    )
+    headers = {"content-language": language, "cache-control": "no-store"}
+    if entry.status == 401:
+        headers["www-authenticate"] = 'Bearer realm="tegata"'
+    if entry.status in RETRY_AFTER:
+        headers["retry-after"] = str(RETRY_AFTER[entry.status])
+    return Response(msgspec.json.encode(body), entry.status, headers, MEDIA_TYPE)

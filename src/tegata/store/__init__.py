@@ -1,0 +1,1 @@
+"""SQLite and PostgreSQL: schema, migrations, one file per room, row policies, data inventory."""

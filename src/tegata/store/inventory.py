@@ -1,0 +1,214 @@
+"""The data inventory: what every column, folder, queue and key holds, and whose it is.
+
+The build and the start-up fail on anything that is not in here, and on anything in here that
+is not there. Retention says when rows go and by which ground; residency which kind of site may
+hold them; key scope under what they are sealed (`-` when they are not).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tegata.kernel.signing import DataKeyKind
+from tegata.store.jobs import CRL_JOB, RESPONDER_JOB
+from tegata.store.schema import metadata
+
+
+class DataClass(StrEnum):
+    """Whose data it is (ISO/IEC 27017 clause 8.1.1 asks to tell the first two apart)."""
+
+    CUSTOMER = "customer"
+    DERIVED = "derived"
+    PROVIDER = "provider"
+    PUBLIC = "public"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One item of the inventory."""
+
+    data_class: DataClass
+    owner: str
+    retention: str
+    residency: str
+    key_scope: str = "-"
+
+
+class InventoryError(Exception):
+    """Something is kept that the inventory does not know, or the reverse."""
+
+
+_CA_RECORDS = "7 years after the certificate expires (CP/CPS)"
+_TENANT_LIFE = "life of the tenant"
+_SITE = "CA service sites"
+
+
+def _customer(retention: str, key_scope: str = "-") -> Entry:
+    return Entry(DataClass.CUSTOMER, "tenant", retention, _SITE, key_scope)
+
+
+def _derived(retention: str, key_scope: str = "-") -> Entry:
+    return Entry(DataClass.DERIVED, "tenant", retention, _SITE, key_scope)
+
+
+def _provider(retention: str, key_scope: str = "-") -> Entry:
+    return Entry(DataClass.PROVIDER, "operator", retention, _SITE, key_scope)
+
+
+def _public(retention: str) -> Entry:
+    return Entry(DataClass.PUBLIC, "operator", retention, "anywhere")
+
+
+def _all(entry: Entry, *columns: str) -> dict[str, Entry]:
+    return dict.fromkeys(columns, entry)
+
+
+_SEALED_RECORDS = f"tenant data key ({DataKeyKind.CA_RECORDS})"
+_SEALED_DISCLOSURES = f"tenant data key ({DataKeyKind.DISCLOSURE})"
+
+COLUMNS: Mapping[str, Mapping[str, Entry]] = {
+    "tenant": {
+        **_all(_provider(_TENANT_LIFE), "id", "state", "created_at"),
+        "name": _customer(_TENANT_LIFE),
+    },
+    "data_key": {
+        **_all(_provider(_TENANT_LIFE), "tenant", "kind", "created_at"),
+        "wrapped": _provider("destroyed at off-boarding, by kind", "sealing key"),
+    },
+    "token": {
+        **_all(_provider(_TENANT_LIFE), "tenant", "id", "kind", "created_at", "revoked_at"),
+        **_all(_customer(_TENANT_LIFE), "name", "issuers", "actions"),
+        "secret_hash": _derived(_TENANT_LIFE),
+    },
+    "signing_key": {
+        **_all(_provider(_CA_RECORDS), "tenant", "id", "purpose", "algorithm", "created_at"),
+        "public_key": _public(_CA_RECORDS),
+        "sealed": _provider("destroyed with the issuer", "sealing key"),
+    },
+    "issuer": {
+        **_all(_provider(_CA_RECORDS), "tenant", "id", "parent", "signing_key", "created_at"),
+        "name": _customer(_CA_RECORDS),
+        "certificate": _public(_CA_RECORDS),
+    },
+    "issuer_directory": _all(
+        _public(_CA_RECORDS), "issuer", "tenant", "sha1_key", "sha256_key", "certificate"
+    ),
+    "responder": {
+        **_all(
+            _provider(_CA_RECORDS), "tenant", "issuer", "signing_key", "not_after", "created_at"
+        ),
+        "certificate": _public(_CA_RECORDS),
+    },
+    "serial_block": {
+        **_all(
+            _provider(_CA_RECORDS),
+            "tenant", "id", "issuer", "epoch", "size", "node", "created_at", "closed_at",
+        ),
+        "prf_key": _provider(_CA_RECORDS, _SEALED_RECORDS),
+    },
+    "certificate": {
+        **_all(
+            _derived(_CA_RECORDS),
+            "tenant", "id", "epoch", "issuer", "serial", "profile", "profile_version",
+            "not_before", "not_after",
+        ),
+        "subject": _customer(_CA_RECORDS),
+    },
+    "certificate_name": {
+        **_all(_derived(_CA_RECORDS), "tenant", "certificate", "epoch"),
+        "name": _customer(_CA_RECORDS),
+    },
+    "certificate_der": {
+        **_all(_derived(_CA_RECORDS), "tenant", "certificate", "epoch"),
+        "der": _customer(_CA_RECORDS),
+    },
+    "revocation": _all(
+        _derived(_CA_RECORDS),
+        "tenant", "issuer", "serial", "epoch", "certificate", "revoked_at", "reason", "entry",
+        "listed_until",
+    ),
+    "crl": _all(
+        _public("30 days after a newer one replaced it"),
+        "tenant", "issuer", "number", "this_update", "next_update", "entries", "der",
+    ),
+    "idempotency": _all(
+        _derived("2 days"), "tenant", "key_hash", "request_digest", "certificate", "created_at"
+    ),
+    "audit_event": {
+        **_all(_derived(_CA_RECORDS), "tenant", "sequence", "canonical", "digest"),
+        "disclosures": _customer(_CA_RECORDS, _SEALED_DISCLOSURES),
+    },
+    "audit_head": _all(_derived(_TENANT_LIFE), "tenant", "sequence", "digest"),
+    "job": _all(
+        _provider("while its issuer works"),
+        "kind", "key", "tenant", "run_at", "owner", "leased_until", "tries",
+    ),
+    "alembic_version": _all(_provider("life of the database"), "version_num"),
+}  # fmt: skip
+
+# Files and folders below the data folder.
+FOLDERS: Mapping[str, Entry] = {
+    "tegata.sqlite": _customer("as its columns", "as its columns"),
+    "tegata.sqlite-wal": _customer("as its columns", "as its columns"),
+    "tegata.sqlite-shm": _customer("as its columns", "as its columns"),
+    "tegata.sqlite.lock": _provider("life of the node"),
+    "tls": _provider("replaced with the certificate"),
+    "context.json": _provider("one run"),
+    "demo.token": _customer(_TENANT_LIFE),
+    "operator.token": _provider("until replaced"),
+    "node": _provider("life of the node"),
+    "sealing.key": _provider("life of the platform"),
+    "signer-reservations.jsonl": _provider(_CA_RECORDS),
+    "signer.sock": _provider("one run"),
+    "disk-reserve": _provider("life of the node"),
+}
+
+QUEUES: Mapping[str, Entry] = {
+    CRL_JOB: _provider("while its issuer works"),
+    RESPONDER_JOB: _provider("while its issuer works"),
+}
+
+KEYS: Mapping[str, Entry] = {
+    "sealing key": _provider("life of the platform", "file or HSM"),
+    "signing key": _provider("life of its issuer or responder", "sealing key, or in an HSM"),
+    **{
+        f"tenant data key ({kind})": _provider("life of the tenant, by kind", "sealing key")
+        for kind in DataKeyKind
+    },
+    "API TLS key": _provider("90 days", "file"),
+}
+
+
+def differences(found: Mapping[str, Sequence[str]]) -> list[str]:
+    """What differs between the columns of a database and the inventory."""
+    problems = []
+    for table, columns in found.items():
+        known = COLUMNS.get(table, {})
+        problems += [
+            f"{table}.{column} is not in the inventory" for column in columns if column not in known
+        ]
+    for table, entries in COLUMNS.items():
+        present = found.get(table, ())
+        problems += [
+            f"{table}.{column} is not in the database"
+            for column in entries
+            if column not in present
+        ]
+    return problems
+
+
+def require_inventory(found: Mapping[str, Sequence[str]]) -> None:
+    """`InventoryError` when a database holds a column that nobody classed, or lacks one."""
+    problems = differences(found)
+    if problems:
+        raise InventoryError("; ".join(problems))
+
+
+def schema_columns() -> dict[str, list[str]]:
+    """The columns of the schema as this build defines it."""
+    found = {
+        table.name: [column.name for column in table.columns] for table in metadata.sorted_tables
+    }
+    return found | {"alembic_version": ["version_num"]}

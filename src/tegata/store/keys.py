@@ -1,0 +1,86 @@
+"""Signing keys and tenants' data keys, as rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BindParameter, bindparam, select
+
+from tegata.kernel.ids import KeyId, TenantId
+from tegata.kernel.signing import DataKeyKind, KeyAlgorithm, KeyPurpose, SigningKey
+from tegata.store.database import Database
+from tegata.store.instants import to_milliseconds
+from tegata.store.reads import ReadsBase
+from tegata.store.schema import data_key, signing_key
+from tegata.store.statement import Row, Statement
+from tegata.store.unit import UnitBase
+
+_TENANT: BindParameter[str] = bindparam("tenant")
+
+FIND_DATA_KEY = Statement(
+    select(data_key.c.wrapped).where(
+        data_key.c.tenant == _TENANT, data_key.c.kind == bindparam("kind")
+    )
+)
+KEY_COLUMNS = (
+    signing_key.c.tenant,
+    signing_key.c.id,
+    signing_key.c.purpose,
+    signing_key.c.algorithm,
+    signing_key.c.public_key,
+    signing_key.c.sealed,
+)
+
+
+def key_from_row(row: Row) -> SigningKey:
+    """A key from `KEY_COLUMNS`."""
+    tenant, identifier, purpose, algorithm, public_key, sealed = row
+    return SigningKey(
+        KeyId(identifier),
+        TenantId(tenant),
+        KeyPurpose(purpose),
+        KeyAlgorithm(algorithm),
+        bytes(public_key),
+        bytes(sealed),
+    )
+
+
+async def find_data_key(database: Database, tenant: TenantId, kind: DataKeyKind) -> bytes | None:
+    """A tenant's wrapped data key."""
+    rows = await database.fetch(tenant, FIND_DATA_KEY, {"kind": kind.value})
+    return bytes(rows[0][0]) if rows else None
+
+
+class KeyReads(ReadsBase):
+    """Data keys of one tenant."""
+
+    async def is_open(self, tenant: TenantId) -> bool:
+        """Whether a tenant has data keys: the first thing that opening it makes."""
+        return await find_data_key(self.database, tenant, DataKeyKind.DISCLOSURE) is not None
+
+
+class KeyWrites(UnitBase):
+    """Keys in a unit."""
+
+    def add_signing_key(self, key: SigningKey, now: datetime) -> None:
+        """Record a key."""
+        self._insert(
+            signing_key,
+            tenant=key.tenant,
+            id=key.id,
+            purpose=key.purpose.value,
+            algorithm=key.algorithm.value,
+            public_key=key.public_key,
+            sealed=key.sealed,
+            created_at=to_milliseconds(now),
+        )
+
+    def add_data_key(self, kind: DataKeyKind, wrapped: bytes, now: datetime) -> None:
+        """Record a data key of the unit's tenant."""
+        self._insert(
+            data_key,
+            tenant=self.scope.tenant,
+            kind=kind.value,
+            wrapped=wrapped,
+            created_at=to_milliseconds(now),
+        )

@@ -1,0 +1,242 @@
+"""The first schema."""
+
+from __future__ import annotations
+
+from alembic.operations import Operations
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, PrimaryKeyConstraint, Text
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+phase = "expand"
+lock = "none"  # there is nothing to lock
+reversible = False
+
+
+def _text(name: str, *, nullable: bool = False) -> Column[str]:
+    octets = Text().with_variant(Text(collation="C"), "postgresql")
+    return Column(name, octets, nullable=nullable)
+
+
+def _octets(name: str, *, nullable: bool = False) -> Column[bytes]:
+    return Column(name, LargeBinary, nullable=nullable)
+
+
+def _number(name: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable, autoincrement=False)
+
+
+def _small(name: str) -> Column[int]:
+    return Column(name, Integer, nullable=False, autoincrement=False)
+
+
+def upgrade(op: Operations) -> None:
+    """Make every table."""
+    _tenancy(op)
+    _issuers(op)
+    _certificates(op)
+    _status(op)
+    _record(op)
+
+
+def _tenancy(op: Operations) -> None:
+    op.create_table(
+        "tenant",
+        _text("id"),
+        _text("name"),
+        _text("state"),
+        _number("created_at"),
+        PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "data_key",
+        _text("tenant"),
+        _text("kind"),
+        _octets("wrapped"),
+        _number("created_at"),
+        PrimaryKeyConstraint("tenant", "kind"),
+    )
+    op.create_table(
+        "token",
+        _text("tenant"),
+        _text("id"),
+        _text("name"),
+        _text("kind"),
+        _octets("secret_hash"),
+        _text("issuers", nullable=True),
+        _text("actions"),
+        _number("created_at"),
+        _number("revoked_at", nullable=True),
+        PrimaryKeyConstraint("tenant", "id"),
+    )
+
+
+def _issuers(op: Operations) -> None:
+    op.create_table(
+        "signing_key",
+        _text("tenant"),
+        _text("id"),
+        _text("purpose"),
+        _text("algorithm"),
+        _octets("public_key"),
+        _octets("sealed"),
+        _number("created_at"),
+        PrimaryKeyConstraint("tenant", "id"),
+    )
+    op.create_table(
+        "issuer",
+        _text("tenant"),
+        _text("id"),
+        _text("name"),
+        _text("parent", nullable=True),
+        _text("signing_key"),
+        _octets("certificate"),
+        _number("created_at"),
+        PrimaryKeyConstraint("tenant", "id"),
+    )
+    op.create_table(
+        "issuer_directory",
+        _text("issuer"),
+        _text("tenant"),
+        _octets("sha1_key"),
+        _octets("sha256_key"),
+        _octets("certificate"),
+        PrimaryKeyConstraint("issuer"),
+    )
+    op.create_index("issuer_directory_sha1", "issuer_directory", ["sha1_key"])
+    op.create_index("issuer_directory_sha256", "issuer_directory", ["sha256_key"])
+    op.create_table(
+        "responder",
+        _text("tenant"),
+        _text("issuer"),
+        _text("signing_key"),
+        _octets("certificate"),
+        _number("not_after"),
+        _number("created_at"),
+        PrimaryKeyConstraint("tenant", "issuer"),
+    )
+
+
+def _certificates(op: Operations) -> None:
+    op.create_table(
+        "serial_block",
+        _text("tenant"),
+        _text("id"),
+        _text("issuer"),
+        _small("epoch"),
+        _small("size"),
+        _octets("prf_key"),
+        _text("node"),
+        _number("created_at"),
+        _number("closed_at", nullable=True),
+        PrimaryKeyConstraint("tenant", "id"),
+    )
+    op.create_index("serial_block_open", "serial_block", ["tenant", "node", "closed_at"])
+    op.create_table(
+        "certificate",
+        _text("tenant"),
+        _octets("id"),
+        _small("epoch"),
+        _text("issuer"),
+        _octets("serial"),
+        _text("profile"),
+        _small("profile_version"),
+        _text("subject"),
+        _number("not_before"),
+        _number("not_after"),
+        PrimaryKeyConstraint("issuer", "serial", "epoch"),
+        postgresql_partition_by="RANGE (epoch)",
+    )
+    op.create_index("certificate_list", "certificate", ["tenant", "id"])
+    op.create_table(
+        "certificate_name",
+        _text("tenant"),
+        _text("name"),
+        _octets("certificate"),
+        _small("epoch"),
+        PrimaryKeyConstraint("tenant", "name", "certificate", "epoch"),
+        postgresql_partition_by="RANGE (epoch)",
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "certificate_der",
+        _text("tenant"),
+        _octets("certificate"),
+        _small("epoch"),
+        _octets("der"),
+        PrimaryKeyConstraint("certificate", "epoch"),
+        postgresql_partition_by="RANGE (epoch)",
+        sqlite_with_rowid=False,
+    )
+
+
+def _status(op: Operations) -> None:
+    op.create_table(
+        "revocation",
+        _text("tenant"),
+        _text("issuer"),
+        _octets("serial"),
+        _small("epoch"),
+        _octets("certificate", nullable=True),
+        _number("revoked_at"),
+        _small("reason"),
+        _octets("entry"),
+        _number("listed_until"),
+        PrimaryKeyConstraint("tenant", "issuer", "serial"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "crl",
+        _text("tenant"),
+        _text("issuer"),
+        _number("number"),
+        _number("this_update"),
+        _number("next_update"),
+        _small("entries"),
+        _octets("der"),
+        PrimaryKeyConstraint("tenant", "issuer", "number"),
+    )
+
+
+def _record(op: Operations) -> None:
+    op.create_table(
+        "idempotency",
+        _text("tenant"),
+        _octets("key_hash"),
+        _octets("request_digest"),
+        _octets("certificate"),
+        _number("created_at"),
+        PrimaryKeyConstraint("tenant", "key_hash"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("idempotency_age", "idempotency", ["tenant", "created_at"])
+    op.create_table(
+        "audit_event",
+        _text("tenant"),
+        _number("sequence"),
+        _octets("canonical"),
+        _octets("digest"),
+        _octets("disclosures"),
+        PrimaryKeyConstraint("tenant", "sequence"),
+    )
+    op.create_table(
+        "audit_head",
+        _text("tenant"),
+        _number("sequence"),
+        _octets("digest"),
+        PrimaryKeyConstraint("tenant"),
+    )
+    op.create_table(
+        "job",
+        _text("kind"),
+        _text("key"),
+        _text("tenant"),
+        _number("run_at"),
+        _text("owner", nullable=True),
+        _number("leased_until"),
+        _small("tries"),
+        PrimaryKeyConstraint("kind", "key"),
+    )
+    op.create_index("job_due", "job", ["run_at"])

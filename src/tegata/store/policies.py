@@ -1,0 +1,90 @@
+"""The second lock on tenants' data (PostgreSQL): an application role that owns nothing, and row
+policies forced on everybody who is not a superuser.
+
+The first lock is the statement, which names the tenant (`store.statement`). Nothing is ever
+granted on a partition: policies bind to the table that a query names, and a partition has none.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Table
+
+from tegata.kernel.scope import PLATFORM_TENANT
+from tegata.store.schema import SHARED_TABLES, TENANT_COLUMN, metadata
+
+APP_ROLE = "tegata_app"
+# Set for each transaction; a transaction without it sees no tenant's rows.
+TENANT_SETTING = "tegata.tenant"
+SET_TENANT = f"SELECT set_config('{TENANT_SETTING}', %s, true)"
+
+_CURRENT = f"current_setting('{TENANT_SETTING}', true)"
+_CHANGE = "SELECT, INSERT, UPDATE, DELETE"
+# What is never updated cannot be: a certificate's row, and the record of what was done.
+_GRANTS = {
+    "certificate": "SELECT, INSERT, DELETE",
+    "certificate_name": "SELECT, INSERT, DELETE",
+    "certificate_der": "SELECT, INSERT, DELETE",
+    "audit_event": "SELECT, INSERT",
+}
+
+
+def policy_statements() -> list[str]:
+    """Role, grants and policies for every table of the schema. They may be run again, in the
+    transaction of each migration; not at each start, because they lock the tables."""
+    statements = [_CREATE_ROLE, _GRANT_ROLE, f"GRANT USAGE ON SCHEMA public TO {APP_ROLE}"]
+    for table in metadata.sorted_tables:
+        statements += [
+            f"REVOKE ALL ON {table.name} FROM PUBLIC, {APP_ROLE}",
+            f"GRANT {_GRANTS.get(table.name, _CHANGE)} ON {table.name} TO {APP_ROLE}",
+            *_policies(table),
+        ]
+    return statements
+
+
+def _policies(table: Table) -> list[str]:
+    name = table.name
+    column = f"{name}.{TENANT_COLUMN.get(name, 'tenant')}"
+    own = f"{column} = {_CURRENT}"
+    if name == "tenant":
+        # The operator opens, suspends and lists tenants; it sees nothing else of theirs.
+        own = f"{own} OR {_CURRENT} = '{PLATFORM_TENANT}'"
+    policies = {f"{name}_tenant": f"USING ({own}) WITH CHECK ({own})"}
+    if name == "issuer_directory":
+        policies = {
+            f"{name}_read": "FOR SELECT USING (true)",
+            f"{name}_insert": f"FOR INSERT WITH CHECK ({own})",
+            f"{name}_update": f"FOR UPDATE USING ({own}) WITH CHECK ({own})",
+            f"{name}_delete": f"FOR DELETE USING ({own})",
+        }
+    elif name in SHARED_TABLES:
+        return []
+    statements = [
+        f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY",
+        f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY",
+    ]
+    for policy, rule in policies.items():
+        statements += [
+            f"DROP POLICY IF EXISTS {policy} ON {name}",
+            f"CREATE POLICY {policy} ON {name} {rule}",
+        ]
+    return statements
+
+
+# Roles belong to the cluster, so another database's migration may make it at the same moment.
+_CREATE_ROLE = f"""
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{APP_ROLE}') THEN
+        CREATE ROLE {APP_ROLE} NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE;
+    END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+    NULL;
+END $$
+"""
+
+_GRANT_ROLE = f"""
+DO $$ BEGIN
+    IF NOT pg_has_role(current_user, '{APP_ROLE}', 'MEMBER') THEN
+        GRANT {APP_ROLE} TO CURRENT_USER;
+    END IF;
+END $$
+"""

@@ -1,0 +1,275 @@
+"""The schema, once for both engines (laid out for ten million certificates, ADR 3).
+
+All instants are Unix time in milliseconds. Serial numbers are 20 octets, big-endian. `epoch`
+is the expiry month of `kernel.month`, which stands in every serial number and certificate id,
+so that status finds its partition from the serial alone and retention drops whole partitions.
+Text compares by octets (collation "C"), because prefix search is a range of octets.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+
+def _text(name: str, *, nullable: bool = False) -> Column[str]:
+    octets = Text().with_variant(Text(collation="C"), "postgresql")
+    return Column(name, octets, nullable=nullable)
+
+
+def _octets(name: str, *, nullable: bool = False) -> Column[bytes]:
+    return Column(name, LargeBinary, nullable=nullable)
+
+
+def _number(name: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable, autoincrement=False)
+
+
+def _epoch() -> Column[int]:
+    return Column("epoch", Integer, nullable=False, autoincrement=False)
+
+
+tenant = Table(
+    "tenant",
+    metadata,
+    _text("id"),
+    _text("name"),
+    _text("state"),
+    _number("created_at"),
+    PrimaryKeyConstraint("id"),
+)
+
+data_key = Table(
+    "data_key",
+    metadata,
+    _text("tenant"),
+    _text("kind"),
+    _octets("wrapped"),
+    _number("created_at"),
+    PrimaryKeyConstraint("tenant", "kind"),
+)
+
+token = Table(
+    "token",
+    metadata,
+    _text("tenant"),
+    _text("id"),
+    _text("name"),
+    _text("kind"),
+    _octets("secret_hash"),
+    _text("issuers", nullable=True),
+    _text("actions"),
+    _number("created_at"),
+    _number("revoked_at", nullable=True),
+    PrimaryKeyConstraint("tenant", "id"),
+)
+
+signing_key = Table(
+    "signing_key",
+    metadata,
+    _text("tenant"),
+    _text("id"),
+    _text("purpose"),
+    _text("algorithm"),
+    _octets("public_key"),
+    _octets("sealed"),
+    _number("created_at"),
+    PrimaryKeyConstraint("tenant", "id"),
+)
+
+issuer = Table(
+    "issuer",
+    metadata,
+    _text("tenant"),
+    _text("id"),
+    _text("name"),
+    _text("parent", nullable=True),
+    _text("signing_key"),
+    _octets("certificate"),
+    _number("created_at"),
+    PrimaryKeyConstraint("tenant", "id"),
+)
+
+# Public: who issues is written in every certificate. It is how a status request, which names
+# no tenant, finds the one it belongs to.
+issuer_directory = Table(
+    "issuer_directory",
+    metadata,
+    _text("issuer"),
+    _text("tenant"),
+    _octets("sha1_key"),
+    _octets("sha256_key"),
+    _octets("certificate"),
+    PrimaryKeyConstraint("issuer"),
+    Index("issuer_directory_sha1", "sha1_key"),
+    Index("issuer_directory_sha256", "sha256_key"),
+)
+
+responder = Table(
+    "responder",
+    metadata,
+    _text("tenant"),
+    _text("issuer"),
+    _text("signing_key"),
+    _octets("certificate"),
+    _number("not_after"),
+    _number("created_at"),
+    PrimaryKeyConstraint("tenant", "issuer"),
+)
+
+serial_block = Table(
+    "serial_block",
+    metadata,
+    _text("tenant"),
+    _text("id"),
+    _text("issuer"),
+    _epoch(),
+    Column("size", Integer, nullable=False),
+    _octets("prf_key"),
+    _text("node"),
+    _number("created_at"),
+    _number("closed_at", nullable=True),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index("serial_block_open", "tenant", "node", "closed_at"),
+)
+
+certificate = Table(
+    "certificate",
+    metadata,
+    _text("tenant"),
+    _octets("id"),
+    _epoch(),
+    _text("issuer"),
+    _octets("serial"),
+    _text("profile"),
+    Column("profile_version", Integer, nullable=False),
+    _text("subject"),
+    _number("not_before"),
+    _number("not_after"),
+    PrimaryKeyConstraint("issuer", "serial", "epoch"),
+    Index("certificate_list", "tenant", "id"),
+    postgresql_partition_by="RANGE (epoch)",
+)
+
+# Names as rows, host names reversed ("com.example.www"), so that a subtree is one range.
+certificate_name = Table(
+    "certificate_name",
+    metadata,
+    _text("tenant"),
+    _text("name"),
+    _octets("certificate"),
+    _epoch(),
+    PrimaryKeyConstraint("tenant", "name", "certificate", "epoch"),
+    postgresql_partition_by="RANGE (epoch)",
+    sqlite_with_rowid=False,
+)
+
+certificate_der = Table(
+    "certificate_der",
+    metadata,
+    _text("tenant"),
+    _octets("certificate"),
+    _epoch(),
+    _octets("der"),
+    PrimaryKeyConstraint("certificate", "epoch"),
+    postgresql_partition_by="RANGE (epoch)",
+    sqlite_with_rowid=False,
+)
+
+# What changes is narrow and apart: a certificate's own row is never updated. A void serial (a
+# crash lay between its reservation and its record) stands here without a certificate.
+revocation = Table(
+    "revocation",
+    metadata,
+    _text("tenant"),
+    _text("issuer"),
+    _octets("serial"),
+    _epoch(),
+    _octets("certificate", nullable=True),
+    _number("revoked_at"),
+    Column("reason", Integer, nullable=False),
+    _octets("entry"),
+    _number("listed_until"),
+    PrimaryKeyConstraint("tenant", "issuer", "serial"),
+    sqlite_with_rowid=False,
+)
+
+crl = Table(
+    "crl",
+    metadata,
+    _text("tenant"),
+    _text("issuer"),
+    _number("number"),
+    _number("this_update"),
+    _number("next_update"),
+    Column("entries", Integer, nullable=False),
+    _octets("der"),
+    PrimaryKeyConstraint("tenant", "issuer", "number"),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    _text("tenant"),
+    _octets("key_hash"),
+    _octets("request_digest"),
+    _octets("certificate"),
+    _number("created_at"),
+    PrimaryKeyConstraint("tenant", "key_hash"),
+    Index("idempotency_age", "tenant", "created_at"),
+    sqlite_with_rowid=False,
+)
+
+audit_event = Table(
+    "audit_event",
+    metadata,
+    _text("tenant"),
+    _number("sequence"),
+    _octets("canonical"),
+    _octets("digest"),
+    _octets("disclosures"),
+    PrimaryKeyConstraint("tenant", "sequence"),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    _text("tenant"),
+    _number("sequence"),
+    _octets("digest"),
+    PrimaryKeyConstraint("tenant"),
+)
+
+job = Table(
+    "job",
+    metadata,
+    _text("kind"),
+    _text("key"),
+    _text("tenant"),
+    _number("run_at"),
+    _text("owner", nullable=True),
+    _number("leased_until"),
+    Column("tries", Integer, nullable=False),
+    PrimaryKeyConstraint("kind", "key"),
+    Index("job_due", "run_at"),
+)
+
+# Tables without a row policy, and why. Every other table is one tenant's.
+SHARED_TABLES = {
+    "issuer_directory": "public: names the tenant of an issuer for requests that cannot",
+    "job": "provider: ids only; a worker takes the next due job of any tenant",
+}
+# The column that holds the tenant, where it is not called so.
+TENANT_COLUMN = {"tenant": "id"}
+PARTITIONED = ("certificate", "certificate_name", "certificate_der")

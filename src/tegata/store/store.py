@@ -1,0 +1,56 @@
+"""The store: every room's reads on one engine, and units that serve every room."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tegata.kernel.ports import Clock, Randomness
+from tegata.kernel.scope import TenantScope
+from tegata.kernel.signing import DataKeyKind
+from tegata.store.database import Database
+from tegata.store.issuance import IssuanceReads, IssuanceWrites
+from tegata.store.keys import KeyReads, KeyWrites
+from tegata.store.reads import DataKeys
+from tegata.store.registration import RegistrationReads, RegistrationWrites
+from tegata.store.revocation import RevocationReads, RevocationWrites
+from tegata.store.tenancy import TenancyReads, TenancyWrites
+
+
+class Unit(KeyWrites, IssuanceWrites, RevocationWrites, RegistrationWrites, TenancyWrites):
+    """A unit of work with the writes of every room."""
+
+
+class Store(KeyReads, IssuanceReads, RevocationReads, RegistrationReads, TenancyReads):
+    """Implements the stores of every room."""
+
+    def __init__(
+        self,
+        database: Database,
+        data_keys: DataKeys,
+        clock: Clock,
+        randomness: Randomness,
+        public_url: str,
+    ) -> None:
+        IssuanceReads.__init__(self)
+        RevocationReads.__init__(self)
+        self.database = database
+        self.data_keys = data_keys
+        self.clock = clock
+        self.randomness = randomness
+        self.public_url = public_url
+
+    @asynccontextmanager
+    async def open_unit(
+        self, scope: TenantScope, *, essential: bool = False
+    ) -> AsyncIterator[Unit]:
+        """A unit that applies nothing unless `commit` is reached.
+
+        Raises `Problem(storage.exhausted)` when new work must not start; essential work may.
+        """
+        self.database.require_room(essential=essential)
+        sealers = {
+            kind: await self.data_keys.sealer(scope.tenant, kind)
+            for kind in (DataKeyKind.DISCLOSURE, DataKeyKind.CA_RECORDS)
+        }
+        yield Unit(self.database, scope, sealers, self.clock, self.randomness)

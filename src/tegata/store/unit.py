@@ -1,0 +1,159 @@
+"""Units of work: what a use case wants to become true, applied at once or not at all.
+
+A unit gathers writes and events and applies them in one transaction at `commit`; reads happen
+before, outside it. So no transaction is ever open while a key or a network is used, commits of
+many units share one flush of the disk, and a write that depends on what was read says so: it
+states how many rows it expects to change, and the unit fails when they are not there (ADR 4).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy import Table
+
+from tegata.kernel.event import SALT_OCTETS, AuditEvent, ChainedEvent, chain_event, disclose
+from tegata.kernel.ids import TenantId
+from tegata.kernel.ports import Clock, Randomness
+from tegata.kernel.problem import ProblemCode
+from tegata.kernel.scope import TenantScope
+from tegata.kernel.signing import DataKeyKind, Sealer
+from tegata.store.statement import Parameters, Row, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """A row to add, in the order of the table's columns."""
+
+    table: Table
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Execute:
+    """A statement to run. Unless `expect` is None it must touch that many rows, or the unit
+    fails with `otherwise`."""
+
+    statement: Statement
+    parameters: Parameters
+    expect: int | None
+    otherwise: ProblemCode
+
+
+@dataclass(frozen=True, slots=True)
+class PendingEvent:
+    """An event that gets its number and its predecessor when the unit is applied."""
+
+    event: AuditEvent
+    commitments: Sequence[str]
+    disclosures: bytes
+    instant: datetime
+
+
+@dataclass(slots=True)
+class Intent:
+    """All that a unit wants. `essential` work may use the disk space kept in reserve."""
+
+    tenant: TenantId
+    essential: bool = False
+    inserts: list[Insert] = field(default_factory=list)
+    executes: list[Execute] = field(default_factory=list)
+    events: list[PendingEvent] = field(default_factory=list)
+
+
+class Committer(Protocol):
+    """An engine's way to apply intents."""
+
+    async def apply(self, intent: Intent) -> None:
+        """Apply durably. Raises `Problem`: conflict (or the code an `Execute` names), the
+        storage codes, or outcome.unknown when nobody can tell."""
+        ...
+
+
+class UnitBase:
+    """The part of a unit that every room's writes rest on."""
+
+    def __init__(
+        self,
+        committer: Committer,
+        scope: TenantScope,
+        sealers: Mapping[DataKeyKind, Sealer],
+        clock: Clock,
+        randomness: Randomness,
+    ) -> None:
+        self.scope = scope
+        self._committer = committer
+        self.sealers = sealers
+        self._clock = clock
+        self._randomness = randomness
+        self._intent = Intent(scope.tenant)
+
+    def audit(self, event: AuditEvent) -> None:
+        """Record an event in this unit's transaction."""
+        disclosures = [
+            disclose(name, value, self._randomness.octets(SALT_OCTETS))
+            for name, value in event.private.items()
+        ]
+        commitments = sorted(disclosure.commitment() for disclosure in disclosures)
+        sealed = b""
+        if disclosures:
+            plaintext = "\n".join(disclosure.text for disclosure in disclosures).encode()
+            sealed = self.sealers[DataKeyKind.DISCLOSURE].seal(
+                plaintext, disclosure_context(commitments)
+            )
+        self._intent.events.append(PendingEvent(event, commitments, sealed, self._clock.now()))
+
+    def essential(self) -> None:
+        """Let this unit use the disk space kept in reserve: revocations and refusals."""
+        self._intent.essential = True
+
+    async def commit(self) -> None:
+        """Apply everything, durably, or raise `Problem` and apply nothing."""
+        await self._committer.apply(self._intent)
+
+    def _insert(self, table: Table, **values: object) -> None:
+        row = tuple(values.pop(column.name) for column in table.columns)
+        if values:
+            raise TypeError(f"{table.name} has no column {', '.join(values)}")
+        self._intent.inserts.append(Insert(table, row))
+
+    def _execute(
+        self,
+        statement: Statement,
+        parameters: Parameters,
+        *,
+        expect: int | None = 1,
+        otherwise: ProblemCode = ProblemCode.CONFLICT,
+    ) -> None:
+        self._intent.executes.append(Execute(statement, parameters, expect, otherwise))
+
+
+def disclosure_context(commitments: Sequence[str]) -> str:
+    """What binds sealed disclosures to their event: the event's own commitments."""
+    return "audit_event.disclosures|" + hashlib.sha256("".join(commitments).encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class ChainHead:
+    """The end of a tenant's record while events are added to it."""
+
+    tenant: TenantId
+    sequence: int
+    digest: bytes
+
+    def append(self, pending: PendingEvent) -> ChainedEvent:
+        """Number and chain one event."""
+        chained = chain_event(
+            pending.event,
+            pending.commitments,
+            self.tenant,
+            self.sequence + 1,
+            self.digest,
+            pending.instant,
+        )
+        self.sequence, self.digest = chained.sequence, chained.digest
+        return chained
