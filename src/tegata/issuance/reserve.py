@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from tegata.issuance.model import Issuer, ReservedSerial
 from tegata.issuance.ports import CertificateSigner, IssuanceStore
@@ -24,6 +24,11 @@ class _Current:
     block: SerialBlock
     opened: float
     next: int = 0
+    returned: list[int] = field(default_factory=list)
+
+    def given_out(self) -> list[int]:
+        """The places whose serials are, or may be, in use."""
+        return [place for place in range(self.next) if place not in self.returned]
 
 
 class SerialReserve:
@@ -53,11 +58,17 @@ class SerialReserve:
         assert reserved is not None
         return reserved
 
-    def drain(self) -> Mapping[TenantId, Mapping[BlockId, int]]:
-        """Give out no more; of each present block, how many serials were given out."""
-        used: dict[TenantId, dict[BlockId, int]] = {}
+    def give_back(self, issuer: Issuer, place: ReservedSerial) -> None:
+        """Take back a serial that the signer refused to use."""
+        current = self._current.get((issuer.id, place.block.month))
+        if current is not None and current.block.id == place.block.id:
+            current.returned.append(place.counter)
+
+    def drain(self) -> Mapping[TenantId, Mapping[BlockId, Collection[int]]]:
+        """Give out no more; of each present block, which serials were given out."""
+        used: dict[TenantId, dict[BlockId, Collection[int]]] = {}
         for current in self._current.values():
-            used.setdefault(current.tenant, {})[current.block.id] = current.next
+            used.setdefault(current.tenant, {})[current.block.id] = current.given_out()
         self._current.clear()
         return used
 
@@ -67,10 +78,15 @@ class SerialReserve:
 
     def _next(self, place: tuple[IssuerId, int]) -> ReservedSerial | None:
         current = self._current.get(place)
-        if current is None or current.next == current.block.size:
+        if current is None:
             return None
-        counter = current.next
-        current.next += 1
+        if current.returned:
+            counter = current.returned.pop()
+        elif current.next < current.block.size:
+            counter = current.next
+            current.next += 1
+        else:
+            return None
         return ReservedSerial(current.block, counter, current.block.serial(counter))
 
     async def _reserve(self, issuer: Issuer, month: int) -> None:

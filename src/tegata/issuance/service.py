@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature
@@ -11,7 +11,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from tegata.issuance.model import Draft, IssuedCertificate, Issuer, Reserved, Signed, VoidSerial
+from tegata.issuance.model import (
+    Draft,
+    IssuedCertificate,
+    Issuer,
+    Linted,
+    Reserved,
+    Signed,
+    VoidSerial,
+)
 from tegata.issuance.ports import CertificateSigner, IssuanceStore, IssuanceUnit
 from tegata.issuance.reserve import SerialReserve
 from tegata.issuance.rules import CertificateTemplate, lint_draft, template_key, under_serial
@@ -53,8 +61,7 @@ class IssuanceService:
         accompany: Accompany | None = None,
     ) -> IssuedCertificate:
         """Issue one certificate; it is durable and audited before this returns."""
-        extensions = self._template(issuer, draft).extensions(draft)
-        linted = lint_draft(draft, extensions, issuer.facts)
+        linted = self._lint(issuer, draft)
         place = await self.serials.take(issuer, expiry_month(draft.not_after))
         reserved = under_serial(linted, place, issuer.facts)
         signed = await self._sign(issuer, reserved)
@@ -71,6 +78,9 @@ class IssuanceService:
                 place.counter,
             )
         except Problem as problem:
+            if problem.code is ProblemCode.LINT_REFUSED:
+                # The signer lints before it uses a serial: this one is still free.
+                self.serials.give_back(issuer, place)
             # A new run of the signer knows none of the old one's blocks.
             if problem.code in (ProblemCode.SIGNER_UNAVAILABLE, ProblemCode.SERIAL_NOT_RESERVED):
                 self.serials.forget()
@@ -119,15 +129,22 @@ class IssuanceService:
             await unit.commit()
         return certificate
 
-    def _template(self, issuer: Issuer, draft: Draft) -> CertificateTemplate:
+    def _lint(self, issuer: Issuer, draft: Draft) -> Linted:
+        """Lint a draft by its shape: the first of each template goes through every rule here.
+
+        What differs between certificates of a template is linted by the signer, on the very
+        octets that it signs, and before it signs them.
+        """
         key = (issuer.id, issuer.ocsp_url, *template_key(draft))
         template = self._templates.get(key)
-        if template is None:
-            template = CertificateTemplate(draft.profile, issuer, draft.public_key)
-            self._templates[key] = template
-            if len(self._templates) > _CACHE:
-                self._templates.popitem(last=False)
-        return template
+        if template is not None:
+            return Linted(draft, template.extensions(draft))
+        template = CertificateTemplate(draft.profile, issuer, draft.public_key)
+        linted = lint_draft(draft, template.extensions(draft), issuer.facts)
+        self._templates[key] = template
+        if len(self._templates) > _CACHE:
+            self._templates.popitem(last=False)
+        return linted
 
     def _public_key(self, issuer: Issuer) -> ec.EllipticCurvePublicKey:
         key = self._public_keys.get(issuer.key.id)
@@ -140,20 +157,21 @@ class IssuanceService:
         return key
 
     async def settle_blocks(
-        self, tenant: TenantId, node: NodeId, used: Mapping[BlockId, int] | None = None
+        self, tenant: TenantId, node: NodeId, used: Mapping[BlockId, Collection[int]] | None = None
     ) -> int:
         """Close the blocks that this node left open; the number of serials voided.
 
         A serial of such a block without a certificate row may have been signed by a run that
         died before recording it, so it becomes void: revoked, should it ever turn up. `used`
-        says how many serials of a block were given out, when that is known.
+        says which serials of a block were given out, when that is known.
         """
         scope = platform_acts(tenant, "serials")
         voided = 0
         for left in await self.store.open_blocks(scope, node):
             block = left.block
-            given_out = block.size if used is None else used.get(block.id, block.size)
-            serials = [block.serial(counter) for counter in range(given_out)]
+            every = range(block.size)
+            given_out = every if used is None else used.get(block.id, every)
+            serials = [block.serial(counter) for counter in given_out]
             recorded = await self.store.recorded_serials(scope, left.issuer, block.month, serials)
             void = [serial for serial in serials if serial not in recorded]
             now = self.clock.now()
@@ -186,7 +204,6 @@ def _issued(
         subject=f"certificate:{certificate.id}",
         request_digest=request_digest,
         private={
-            "issuer": certificate.issuer,
             "serial": f"{certificate.serial:x}",
             "subject": certificate.subject,
             "names": " ".join(f"{name.kind}:{name.value}" for name in draft.names),

@@ -23,6 +23,8 @@ EVENT_VERSION = 1
 SALT_OCTETS = 16
 # The digest that the first event of a tenant names as its predecessor's.
 NO_PREVIOUS = bytes(32)
+_LIST_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_CANONICAL_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 class Decision(StrEnum):
@@ -74,7 +76,7 @@ class ChainedEvent:
 
 def disclose(name: str, value: str, salt: bytes) -> Disclosure:
     """Make the disclosure of one private value; `salt` is 128 fresh random bits."""
-    text = json.dumps([_base64url(salt), name, value], ensure_ascii=False, separators=(",", ":"))
+    text = _LIST_ENCODER.encode([_base64url(salt), name, value])
     return Disclosure(_base64url(text.encode()))
 
 
@@ -111,7 +113,7 @@ def chain_event(
 
 def canonical_json(value: Mapping[str, str | int | Sequence[str]]) -> bytes:
     """RFC 8785 octets of an object of strings, integers below 2**53 and lists of strings."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return _CANONICAL_ENCODER.encode(value).encode()
 
 
 def _base64url(octets: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -15,7 +16,13 @@ from tegata.cli.commands import CLIENT_COMMANDS
 from tegata.kernel.problem import Problem
 from tegata.main.quickstart import print_quick_start
 from tegata.main.serve import serve
-from tegata.main.settings import Address, Pkcs11Settings, Settings, SettingsError
+from tegata.main.settings import (
+    REQUEST_TIMEOUT,
+    Address,
+    Pkcs11Settings,
+    Settings,
+    SettingsError,
+)
 from tegata.store.disk import MEBIBYTE
 from tegata.store.inventory import InventoryError
 
@@ -47,6 +54,7 @@ def main() -> None:
 @click.option(
     "--disk-reserve", default=64, show_default=True, help="MiB kept free for revocations."
 )
+@click.option("--request-timeout", type=float, default=REQUEST_TIMEOUT, hidden=True)
 def serve_command(  # noqa: PLR0913 (each is an option of the command)
     *,
     demo: bool,
@@ -61,6 +69,7 @@ def serve_command(  # noqa: PLR0913 (each is an option of the command)
     pkcs11_token: str | None,
     pkcs11_pin_file: Path | None,
     disk_reserve: int,
+    request_timeout: float,
 ) -> None:
     """Run the platform; print one JSON line when ready."""
     try:
@@ -75,6 +84,7 @@ def serve_command(  # noqa: PLR0913 (each is an option of the command)
             sealing_key=sealing_key,
             pkcs11=_pkcs11(pkcs11_module, pkcs11_token, pkcs11_pin_file),
             disk_reserve=disk_reserve * MEBIBYTE,
+            request_timeout=request_timeout,
         )
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
@@ -116,6 +126,10 @@ def _run(settings: Settings, *, announce: bool) -> None:
         format="%(asctime)s %(name)s %(levelname)s %(message)s",
     )
     ready = None if announce else print_quick_start
+    # What lives from the start lives to the end: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     try:
         uvloop.run(serve(settings, ready))
     except (SettingsError, InventoryError, Problem, ValueError, OSError) as error:

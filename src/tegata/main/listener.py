@@ -14,6 +14,7 @@ import ssl
 from collections import OrderedDict
 from collections.abc import Callable
 from email.utils import format_datetime
+from math import inf
 from typing import Any
 
 from uvicorn.config import Config
@@ -24,14 +25,18 @@ from tegata.kernel.ports import Clock
 
 _LOG = logging.getLogger(__name__)
 
-# Seconds for a TLS handshake, a whole request, its answer, and between two requests.
+# Seconds for a TLS handshake, for an answer to be taken, and between two requests.
 HANDSHAKE_TIMEOUT = 10.0
-REQUEST_TIMEOUT = 15.0
+# Seconds that a client has to take what is left and to say that it has seen the end (TLS).
+FAREWELL_TIMEOUT = 2.0
 ANSWER_TIMEOUT = 60.0
 IDLE_TIMEOUT = 65.0
 HEADERS_MAXIMUM = 32 * 1024
+# What frames a chunked body: sizes, their extensions, trailers.
+FRAMING_MAXIMUM = 1024 * 1024
 DRAIN_TIMEOUT = 20.0
 _BACKLOG = 4096
+_TICK = 0.25
 
 AsgiApplication = Callable[..., Any]
 
@@ -56,6 +61,11 @@ class Connections:
         if connection in self.open:
             self.open.move_to_end(connection)
 
+    def close_late(self, now: float) -> None:
+        """Close every connection whose deadline has passed."""
+        for connection in [each for each in self.open if each.deadline < now]:
+            connection.drop()
+
     def remove(self, connection: TimedProtocol) -> None:
         """A connection has ended."""
         self.open.pop(connection, None)
@@ -64,45 +74,53 @@ class Connections:
 class TimedProtocol(HttpToolsProtocol):
     """The library's HTTP protocol, with a deadline for every request."""
 
-    def __init__(self, connections: Connections, *arguments: Any, **named: Any) -> None:
+    def __init__(
+        self, connections: Connections, request_timeout: float, *arguments: Any, **named: Any
+    ) -> None:
         super().__init__(*arguments, **named)
         self._connections = connections
-        self._deadline: asyncio.TimerHandle | None = None
-        # Octets of the present request's headers; None while there are none to come.
-        self._headers: int | None = None
+        self._request_timeout = request_timeout
+        # The loop's time by which something must have happened; looked at now and then, since a
+        # timer for every request costs more than the request's parsing.
+        self.deadline = inf
+        # Octets of the present request that are not its body, and how many there may be.
+        self._overhead = 0
+        self._overhead_maximum = HEADERS_MAXIMUM
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock: the first request must be whole in time."""
         super().connection_made(transport)
         self._connections.add(self)
-        self._within(REQUEST_TIMEOUT)
+        self._within(self._request_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
-        self._stop()
+        """The connection has ended."""
         self._connections.remove(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Refuse headers without end: the library keeps them all."""
-        if self._headers is not None:
-            self._headers += len(data)
-            if self._headers > HEADERS_MAXIMUM:
-                self.drop()
-                return
+        """Refuse headers, and trailers, without end: the library keeps them all."""
+        self._overhead += len(data)
         super().data_received(data)
+        if self._overhead > self._overhead_maximum:
+            self.drop()
 
     def on_message_begin(self) -> None:
         """A request begins: it must be whole in time, whatever it is about."""
         super().on_message_begin()
-        self._headers = 0
+        self._overhead, self._overhead_maximum = 0, HEADERS_MAXIMUM
         self._connections.touch(self)
-        self._within(REQUEST_TIMEOUT)
+        self._within(self._request_timeout)
 
     def on_headers_complete(self) -> None:
         """The headers are whole: the application bounds the body."""
-        self._headers = None
+        self._overhead_maximum = FRAMING_MAXIMUM
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body, which is nothing to count here."""
+        self._overhead -= len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """A request is whole: the client must take the answer in time."""
@@ -114,7 +132,7 @@ class TimedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         self._connections.touch(self)
         if not self.cycle.more_body:
-            self._stop()
+            self.deadline = inf
 
     def timeout_keep_alive_handler(self) -> None:
         """The connection has idled too long."""
@@ -131,13 +149,7 @@ class TimedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def _within(self, seconds: float) -> None:
-        self._stop()
-        self._deadline = self.loop.call_later(seconds, self.drop)
-
-    def _stop(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        self.deadline = self.loop.time() + seconds
 
 
 class Listener:
@@ -149,11 +161,13 @@ class Listener:
         bound: socket.socket,
         clock: Clock,
         maximum: int,
+        request_timeout: float,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._socket = bound
         self._tls = tls
         self._clock = clock
+        self._request_timeout = request_timeout
         self._connections = Connections(maximum)
         self._config = Config(
             application,
@@ -176,27 +190,34 @@ class Listener:
     async def start(self) -> None:
         """Accept connections."""
         loop = asyncio.get_running_loop()
-        timeout = HANDSHAKE_TIMEOUT if self._tls is not None else None
+        timeout = min(HANDSHAKE_TIMEOUT, self._request_timeout) if self._tls is not None else None
         self._server = await loop.create_server(
             self._protocol,
             sock=self._socket,
             backlog=_BACKLOG,
             ssl=self._tls,
             ssl_handshake_timeout=timeout,
+            ssl_shutdown_timeout=FAREWELL_TIMEOUT if self._tls is not None else None,
         )
         self._ticker = asyncio.create_task(self._tick())
 
     def _protocol(self) -> TimedProtocol:
         return TimedProtocol(
-            self._connections, config=self._config, server_state=self._state, app_state={}
+            self._connections,
+            self._request_timeout,
+            config=self._config,
+            server_state=self._state,
+            app_state={},
         )
 
     async def _tick(self) -> None:
-        # RFC 9110 section 6.6.1: one Date for all answers of a second.
+        loop = asyncio.get_running_loop()
         while True:
+            # RFC 9110 section 6.6.1: one Date for all answers of a moment.
             date = format_datetime(self._clock.now(), usegmt=True).encode()
             self._state.default_headers = [(b"date", date)]
-            await asyncio.sleep(1)
+            self._connections.close_late(loop.time())
+            await asyncio.sleep(_TICK)
 
     async def stop(self) -> None:
         """Stop accepting, answer what is under way, close what idles."""

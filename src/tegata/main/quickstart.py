@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import locale
+import io
+import os
+import shlex
 import sys
 from collections.abc import Mapping
 
@@ -41,9 +43,20 @@ _TITLES = {
 
 def print_quick_start(context: Mapping[str, str | bool]) -> None:
     """Print the quick start for a running platform, in the terminal's language."""
-    language = choose_language((locale.getlocale()[0] or "en").replace("_", "-"))
-    sys.stdout.write(quick_start(context, language))
+    # A terminal that cannot show a letter still shows the commands.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    sys.stdout.write(quick_start(context, _language(os.environ)))
     sys.stdout.flush()
+
+
+def _language(environment: Mapping[str, str]) -> str:
+    """The language of the terminal's messages (POSIX.1-2017 XBD section 8.2).
+
+    From the variables themselves: where the locale is not installed, the C library has none.
+    """
+    wish = next(filter(None, map(environment.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "en")
+    return choose_language(wish.partition(".")[0].replace("_", "-"))
 
 
 def quick_start(context: Mapping[str, str | bool], language: str) -> str:
@@ -51,4 +64,5 @@ def quick_start(context: Mapping[str, str | bool], language: str) -> str:
     titles = {name: translate(title, language) for name, title in _TITLES.items()}
     opening = translate("tegata is running. In another terminal, in an empty folder:", language)
     closing = translate("Stop with Ctrl+C; everything is kept.", language)
-    return f"{opening}\n{_LINES.format(**context, **titles, python='python3')}\n{closing}\n"
+    quoted = {name: shlex.quote(str(value)) for name, value in context.items()}
+    return f"{opening}\n{_LINES.format(**quoted, **titles, python='python3')}\n{closing}\n"

@@ -23,7 +23,7 @@ from tegata.main.signer_process import SignerSupervisor
 from tegata.main.worker import Worker
 from tegata.protocols.crl.endpoints import CrlDoor
 from tegata.protocols.ocsp.endpoints import OcspDoor
-from tegata.protocols.rest.application import rest_application
+from tegata.protocols.rest.application import RestApplication
 from tegata.protocols.rest.operation import Services
 
 _LOG = logging.getLogger(__name__)
@@ -57,14 +57,14 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     issuer = await ensure_platform(platform, settings.data)
     tls = await ensure_tls(platform, issuer, settings.data, api)
     demo = await ensure_demo(platform, settings.data) if settings.demo else None
-    maximum = _connections_allowed()
+    maximum, timeout = _connections_allowed(), settings.request_timeout
     api_url = f"https://{api.url_host()}:{api.port}"
     services = Services(
         platform.tokens, platform.tenants, platform.enrolment, platform.revocation, api_url
     )
     listeners = (
-        Listener(rest_application(services), api_socket, platform.clock, maximum, tls),
-        Listener(public_application(platform), public_socket, platform.clock, maximum),
+        Listener(RestApplication(services), api_socket, platform.clock, maximum, timeout, tls),
+        Listener(public_application(platform), public_socket, platform.clock, maximum, timeout),
     )
     worker = Worker(platform)
     for listener in listeners:

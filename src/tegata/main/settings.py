@@ -8,6 +8,9 @@ from pathlib import Path
 
 from tegata.store.disk import DEFAULT_RESERVE
 
+# Seconds within which a request must be whole.
+REQUEST_TIMEOUT = 15.0
+
 
 class SettingsError(Exception):
     """The platform must not start like this; the message says what to change."""
@@ -56,6 +59,7 @@ class Settings:
     sealing_key: Path | None = None
     pkcs11: Pkcs11Settings | None = None
     disk_reserve: int = DEFAULT_RESERVE
+    request_timeout: float = REQUEST_TIMEOUT
     names: tuple[str, ...] = field(default=())
 
     @property

@@ -21,13 +21,15 @@ from tegata.signers.keys import KeyBackEnd, SoftwareBackEnd
 from tegata.signers.process import serve_signer
 from tegata.signers.reservations import Reservations
 from tegata.signers.sealing import RecordSealer, SealingRoot, load_sealing_key
-from tegata.signers.token_keys import open_token_keys
+from tegata.signers.token_keys import PinRefusedError, open_token_keys
 
 _LOG = logging.getLogger(__name__)
 START_TIMEOUT = 20.0
 # The longest path that a Unix socket's address holds, with room to spare.
 _SOCKET_PATH_MAXIMUM = 100
 _HSM_THREADS = 4
+# The exit code of a signer process whose token refused its PIN.
+PIN_REFUSED = 3
 
 
 class SignerSupervisor:
@@ -74,6 +76,9 @@ class SignerSupervisor:
         except TimeoutError:
             line = b""
         if line != b"ready\n":
+            if line == b"" and self._process.returncode is None:
+                self._process.kill()
+            await self._process.wait()
             raise SettingsError(f"the signer process did not start: {line.decode().strip()}")
 
     async def _watch(self) -> None:
@@ -85,8 +90,11 @@ class SignerSupervisor:
             _LOG.error("the signer process ended with %s; starting another", code)
             try:
                 await self._spawn()
-            except (SettingsError, OSError):
-                _LOG.exception("the signer process could not be started")
+            except (SettingsError, OSError) as error:
+                _LOG.error("the signer process could not be started: %s", error)
+                if self._process.returncode == PIN_REFUSED:
+                    # A PIN once refused is not presented again: tokens lock after a few.
+                    return
                 await asyncio.sleep(1)
 
     def is_stopping(self) -> bool:
@@ -166,7 +174,7 @@ def _main() -> None:
         uvloop.run(_run(configuration))
     except (ValueError, OSError) as error:
         sys.stdout.write(f"{error}\n")
-        sys.exit(1)
+        sys.exit(PIN_REFUSED if isinstance(error, PinRefusedError) else 1)
     # Daemon threads of an HSM's driver must not hold the process.
     os._exit(0)
 

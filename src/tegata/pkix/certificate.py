@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated
 
 from tegata.pkix import oids
@@ -147,6 +148,7 @@ def parse_certificate(octets: bytes) -> CertificateParts:
     return CertificateParts(whole(parts.tbs), parts.signature.as_bytes())
 
 
+@lru_cache(maxsize=256)
 def encode_pem(label: str, octets: bytes) -> str:
     """The textual encoding of RFC 7468."""
     text = base64.b64encode(octets).decode("ascii")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import lru_cache
 from typing import Annotated
 
 from tegata.pkix import oids
@@ -112,6 +113,7 @@ def extended_key_usage(*purposes: str) -> bytes:
     return encode_extension(oids.EXTENDED_KEY_USAGE, value)
 
 
+@lru_cache(maxsize=256)
 def key_identifier(public_key: bytes) -> bytes:
     """The key identifier of a SubjectPublicKeyInfo: the leftmost 160 bits of the SHA-256 of its
     BIT STRING's content (RFC 7093 section 2, method 1)."""

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from tegata.kernel.finding import Finding
+from tegata.pkix import oids
 from tegata.pkix.certificate import parse_tbs_certificate
 from tegata.pkix.der import DerError
 from tegata.profiles import (
@@ -18,12 +19,24 @@ from tegata.profiles import (
 )
 from tegata.profiles.catalogue import CATALOGUE
 from tegata.profiles.model import IssuerFacts, Profile, Rule, Subject, error
+from tegata.profiles.public_key import is_rsa
 
-RULES: Sequence[Rule] = (
+# What these look at is equal in all certificates of one shape.
+SHAPE_RULES: Sequence[Rule] = (
     basic_fields.version_is_3,
-    basic_fields.serial_number_in_bounds,
     basic_fields.signature_algorithm_allowed,
     basic_fields.issuer_name_matches,
+    public_key.authority_key_identifier_matches,
+    usage.key_usage_as_profiled,
+    usage.extended_key_usage_as_profiled,
+    usage.basic_constraints_as_profiled,
+    usage.extensions_known,
+    usage.extensions_not_critical,
+    usage.status_can_be_found,
+)
+# What these look at differs from certificate to certificate.
+CERTIFICATE_RULES: Sequence[Rule] = (
+    basic_fields.serial_number_in_bounds,
     basic_fields.self_signed_as_profiled,
     validity.validity_in_order,
     validity.validity_within_profile,
@@ -34,14 +47,57 @@ RULES: Sequence[Rule] = (
     subject_alternative_name.common_name_is_certified,
     public_key.public_key_is_strong,
     public_key.subject_key_identifier_matches,
-    public_key.authority_key_identifier_matches,
-    usage.key_usage_as_profiled,
-    usage.extended_key_usage_as_profiled,
-    usage.basic_constraints_as_profiled,
-    usage.extensions_known,
-    usage.extensions_not_critical,
-    usage.status_can_be_found,
 )
+RULES: Sequence[Rule] = (*SHAPE_RULES, *CERTIFICATE_RULES)
+_VARYING = frozenset({oids.SUBJECT_ALTERNATIVE_NAME, oids.SUBJECT_KEY_IDENTIFIER})
+_SHAPES_KEPT = 4096
+
+Shape = tuple[object, ...]
+
+
+class Lint:
+    """The lint, remembering the shapes that it found nothing wrong with.
+
+    A shape is everything of a certificate but its serial number, validity, subject, public key
+    and alternative names. A certificate of a remembered shape needs the rules for the rest only.
+    """
+
+    def __init__(self) -> None:
+        self._clean: set[Shape] = set()
+
+    def findings(self, subject: Subject) -> list[Finding]:
+        """Every finding on a TBSCertificate; empty when nothing is wrong with it."""
+        shape = _shape(subject)
+        if shape in self._clean:
+            return _apply(CERTIFICATE_RULES, subject)
+        findings = _apply(SHAPE_RULES, subject)
+        if not findings and len(self._clean) < _SHAPES_KEPT:
+            self._clean.add(shape)
+        return findings + _apply(CERTIFICATE_RULES, subject)
+
+
+def _shape(subject: Subject) -> Shape:
+    tbs = subject.tbs
+    extensions = tuple(
+        (name, extension.critical, b"" if name in _VARYING else extension.value)
+        for name, extension in tbs.extensions.items()
+    )
+    return (
+        subject.profile.name,
+        subject.profile.version,
+        subject.issuer.subject,
+        subject.issuer.key_identifier,
+        tbs.version,
+        tbs.signature,
+        tbs.issuer,
+        is_rsa(tbs.public_key),
+        len(tbs.extension_order),
+        extensions,
+    )
+
+
+def _apply(rules: Sequence[Rule], subject: Subject) -> list[Finding]:
+    return [finding for rule in rules if (finding := rule(subject)) is not None]
 
 
 def lint(tbs: bytes, profile: Profile, issuer: IssuerFacts) -> list[Finding]:
@@ -49,8 +105,13 @@ def lint(tbs: bytes, profile: Profile, issuer: IssuerFacts) -> list[Finding]:
     try:
         subject = Subject(parse_tbs_certificate(tbs), profile, issuer)
     except DerError as problem:
-        return [error("tbs.malformed", "RFC 5280 section 4.1", str(problem))]
-    return [finding for rule in RULES if (finding := rule(subject)) is not None]
+        return [malformed(str(problem))]
+    return _apply(RULES, subject)
+
+
+def malformed(message: str) -> Finding:
+    """The finding on octets that are no TBSCertificate."""
+    return error("tbs.malformed", "RFC 5280 section 4.1", message)
 
 
 def _rule_set() -> bytes:

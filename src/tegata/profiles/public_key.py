@@ -9,7 +9,9 @@ from tegata.pkix.der import (
     DerError,
     decode,
     decode_elements,
+    encode_bit_string,
     encode_oid,
+    encode_sequence,
     sequence,
     whole,
 )
@@ -27,6 +29,23 @@ _CURVES = {
     encode_oid("1.3.132.0.35"): 66,
 }
 _ED25519_OCTETS = 32
+
+
+def _prefix(algorithm: bytes, point: int, first: bytes = b"") -> tuple[int, bytes]:
+    # All SubjectPublicKeyInfos of one curve are equal up to the point, and of one length.
+    whole_key = encode_sequence(algorithm, encode_bit_string(first + bytes(point)))
+    return len(whole_key), whole_key[: len(whole_key) - point]
+
+
+_PREFIXES = dict(
+    (
+        _prefix(encode_sequence(_ED25519), _ED25519_OCTETS),
+        *(
+            _prefix(encode_sequence(_EC, curve), 2 * coordinate, b"\x04")
+            for curve, coordinate in _CURVES.items()
+        ),
+    )
+)
 RSA_BITS = (2048, 8192)
 _CITES = "RFC 5280 section 4.1.2.7"
 
@@ -44,14 +63,19 @@ def is_rsa(public_key: bytes) -> bool:
 
 def public_key_is_strong(subject: Subject) -> Finding | None:
     """The key is RSA of 2048 to 8192 bits, or on P-256, P-384, P-521 or edwards25519."""
+    prefix = _PREFIXES.get(len(subject.tbs.public_key))
+    if prefix is not None and subject.tbs.public_key.startswith(prefix):
+        return None
     try:
         key = subject_public_key(subject.tbs.public_key)
         algorithm = decode_elements(subject.tbs.public_key)[0]
         match [whole(element) for element in decode_elements(whole(algorithm))]:
             case [kind, curve] if kind == _EC and curve in _CURVES:
-                return _elliptic_curve(key, _CURVES[curve])
+                # RFC 5480 section 2.2: uncompressed MUST be supported, compressed MAY be, and
+                # often is not.
+                return _malformed("the point must be uncompressed, with whole coordinates")
             case [kind] if kind == _ED25519:
-                return None if len(key) == _ED25519_OCTETS else _malformed("not 32 octets")
+                return _malformed(f"the key must have {_ED25519_OCTETS} octets")
             case [kind, parameters] if kind == _RSA and parameters == NULL_VALUE:
                 return _rsa(decode(_RsaPublicKey, key))
     except DerError as problem:
@@ -61,13 +85,6 @@ def public_key_is_strong(subject: Subject) -> Finding | None:
 
 def _malformed(message: str) -> Finding:
     return error("public-key.malformed", _CITES, message)
-
-
-def _elliptic_curve(key: bytes, coordinate: int) -> Finding | None:
-    # RFC 5480 section 2.2: uncompressed MUST be supported, compressed MAY be, and often is not.
-    if len(key) == 1 + 2 * coordinate and key[0] == 0x04:
-        return None
-    return _malformed("the point must be uncompressed")
 
 
 def _rsa(key: _RsaPublicKey) -> Finding | None:

@@ -32,6 +32,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.waiting: dict[int, asyncio.Future[messages.Reply]] = {}
         self.open = True
+        self._unsent: list[bytes] = []
         self._buffer = bytearray()
         self._decoder = msgspec.msgpack.Decoder(messages.Answer)
         self.transport: asyncio.Transport | None = None
@@ -39,6 +40,17 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports do not inherit from asyncio's.
         self.transport = cast(asyncio.Transport, transport)
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame, together with all others of this turn of the loop."""
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent.append(frame)
+
+    def _flush(self) -> None:
+        if self.transport is not None and self.open:
+            self.transport.write(b"".join(self._unsent))
+        self._unsent.clear()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -152,13 +164,12 @@ class SignerClient:
         connection = self._connection
         if connection is None or not connection.open:
             connection = await self._connect()
-        assert connection.transport is not None
         self._number += 1
         number = self._number
         future: asyncio.Future[messages.Reply] = asyncio.get_running_loop().create_future()
         connection.waiting[number] = future
         octets = self._encoder.encode(messages.Envelope(number, request))
-        connection.transport.write(len(octets).to_bytes(_HEADER, "big") + octets)
+        connection.send(len(octets).to_bytes(_HEADER, "big") + octets)
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT):
                 return await future

@@ -25,8 +25,8 @@ from tegata.pkix.der import DerError
 from tegata.pkix.extensions import key_identifier
 from tegata.pkix.ocsp import issuer_hashes, parse_response_data, responder_key_hash
 from tegata.profiles.catalogue import get_profile
-from tegata.profiles.lint import RULE_SET, lint
-from tegata.profiles.model import IssuerFacts
+from tegata.profiles.lint import RULE_SET, Lint
+from tegata.profiles.model import IssuerFacts, Subject
 from tegata.signers import messages
 from tegata.signers.keys import KeyBackEnd, KeyRecord, PrivateKey
 from tegata.signers.reservations import Reservations
@@ -82,6 +82,7 @@ class Custodian:
         self._clock = clock
         self._randomness = randomness
         self._keys: dict[str, LoadedKey] = {}
+        self._lint = Lint()
 
     def create_key(self, request: messages.CreateKey) -> messages.KeyCreated:
         """Make a key and seal its record."""
@@ -130,10 +131,14 @@ class Custodian:
             raise Problem(ProblemCode.LINT_REFUSED, "linted with other rules than the signer's")
         if request.linted != hashlib.sha256(request.tbs).digest():
             raise Problem(ProblemCode.LINT_REFUSED, "the lint proof is for other octets")
-        findings = lint(request.tbs, get_profile(request.profile), key.facts)
+        try:
+            tbs = parse_tbs_certificate(request.tbs)
+        except DerError as error:
+            raise Problem(ProblemCode.LINT_REFUSED, "not a TBSCertificate") from error
+        subject = Subject(tbs, get_profile(request.profile), key.facts)
+        findings = self._lint.findings(subject)
         if findings:
             raise Problem(ProblemCode.LINT_REFUSED, findings[0].message, findings)
-        tbs = parse_tbs_certificate(request.tbs)
         if tbs.serial >> 128 & 0xFFFF != expiry_month(tbs.not_after):
             raise Problem(ProblemCode.SERIAL_NOT_RESERVED, "reserved for another month of expiry")
         self._reservations.take(BlockId(request.block), request.counter, tbs.serial, key.id)

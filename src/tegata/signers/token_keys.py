@@ -10,6 +10,10 @@ from tegata.signers.sealing import SealingRoot
 SEALING_LABEL = "tegata-sealing"
 
 
+class PinRefusedError(ValueError):
+    """The token refuses the PIN."""
+
+
 class _TokenKey:
     def __init__(self, token: Pkcs11Token, key: bytes) -> None:
         self._token = token
@@ -67,5 +71,7 @@ def open_token_keys(module: str, label: str, pin: bytes) -> tuple[KeyBackEnd, Se
         token = open_token(module, label, pin)
         token.ensure_sealing_key(SEALING_LABEL)
     except TokenError as error:
+        if isinstance(error, Pkcs11Error) and error.function == "C_Login":
+            raise PinRefusedError(f"the token {label!r} refuses the PIN ({error.name})") from error
         raise ValueError(str(error)) from error
     return TokenBackEnd(token), TokenSealingRoot(token)

@@ -9,11 +9,14 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from time import monotonic
 
 from tegata.kernel.problem import Problem, ProblemCode
 
 _LOG = logging.getLogger(__name__)
 MEBIBYTE = 1024 * 1024
+# Seconds for which enough space stays enough.
+_LOOK_AGAIN = 0.05
 DEFAULT_RESERVE = 64 * MEBIBYTE
 
 
@@ -24,6 +27,7 @@ class DiskReserve:
         self._folder = folder
         self._file = folder / "disk-reserve"
         self._octets = octets
+        self._enough_until = 0.0
         self.refill()
 
     def refill(self) -> None:
@@ -50,11 +54,13 @@ class DiskReserve:
 
     def require_room(self, *, essential: bool) -> None:
         """`Problem(storage.exhausted)` for new work when no more than the reserve is free."""
-        if essential or not self._octets:
+        if essential or not self._octets or monotonic() < self._enough_until:
             return
-        free = self._free()
-        if free < self._octets:
+        # Space that was put in reserve and is in use now is not for new work.
+        kept = self._octets if self._is_allocated() else 2 * self._octets
+        if self._free() < kept:
             raise Problem(ProblemCode.STORAGE_EXHAUSTED, "the disk is almost full")
+        self._enough_until = monotonic() + _LOOK_AGAIN
 
     def _is_allocated(self) -> bool:
         try:

@@ -12,6 +12,7 @@ applied alone), and nothing is kept unless all is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import psycopg
 from psycopg import AsyncCursor
@@ -81,13 +82,12 @@ class Group:
         """The first trip. Raises `Problem` when a guard does not hold."""
         head: AsyncCursor[Row] | None = None
         touched: list[AsyncCursor[Row]] = []
+        statement, parameters = self._first_statement()
         async with connection.pipeline():
             await connection.execute("BEGIN")
             await connection.execute(SET_TENANT, (self.tenant,))
-            if self.events:
-                head = await connection.execute(_HEAD, (self.tenant,))
-            for table, rows in self.rows.items():
-                await _insert(connection, table, rows)
+            if statement:
+                head = await connection.execute(statement, parameters)
             for execute in self.executes:
                 cursor = await connection.execute(
                     execute.statement.postgres.encode(), execute.parameters
@@ -96,11 +96,20 @@ class Group:
         for execute, cursor in zip(self.executes, touched, strict=True):
             if execute.expect is not None and cursor.rowcount != execute.expect:
                 raise Problem(execute.otherwise)
-        if head is not None:
+        if head is not None and self.events:
             row = await head.fetchone()
             if row is None:
                 row = await _first_head(connection, self.tenant)
             self.mark = ChainHead(self.tenant, *row)
+
+    def _first_statement(self) -> tuple[bytes, list[object]]:
+        """Every insert and the lock in one: a statement costs more on its way than at its end."""
+        parameters: list[object] = []
+        for rows in self.rows.values():
+            parameters += _columns(rows)
+        if self.events:
+            parameters.append(self.tenant)
+        return _joined(tuple(self.rows), _HEAD if self.events else ""), parameters
 
     async def commit(self, connection: Connection) -> bool:
         """The second trip; what `Connection.commit_known` says."""
@@ -121,8 +130,9 @@ class Group:
             rows.append(
                 (event.tenant, event.sequence, event.canonical, event.digest, pending.disclosures)
             )
-        await _insert(connection, audit_event, rows)
-        await connection.execute(_MOVE_HEAD, (head.sequence, head.digest, head.tenant))
+        move = (head.sequence, head.digest, head.tenant)
+        statement = _joined((audit_event,), _MOVE_HEAD)
+        await connection.execute(statement, [*_columns(rows), *move])
 
 
 async def stands(connection: Connection, mark: ChainHead) -> bool | None:
@@ -150,6 +160,14 @@ async def _first_head(connection: Connection, tenant: TenantId) -> Row:
     return row
 
 
-async def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    await connection.execute(postgres_insert(table).encode(), columns)
+def _columns(rows: Sequence[Row]) -> list[object]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+@lru_cache(maxsize=256)
+def _joined(tables: tuple[Table, ...], last: str) -> bytes:
+    """Inserts into tables, and a last statement, which runs first, as one statement."""
+    statements = [postgres_insert(table).replace("%s", "%b") for table in tables]
+    *first, main = [*statements, last] if last else statements or [""]
+    named = ", ".join(f"part_{place} AS ({part})" for place, part in enumerate(first))
+    return f"WITH {named} {main}".encode() if named else main.encode()

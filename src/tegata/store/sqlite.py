@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import queue
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from sqlalchemy import Table
+
 from tegata.kernel.event import NO_PREVIOUS
 from tegata.kernel.ids import TenantId
 from tegata.kernel.problem import Problem, ProblemCode
+from tegata.kernel.scope import PLATFORM_TENANT
 from tegata.store.disk import DiskReserve
 from tegata.store.schema import audit_event
 from tegata.store.statement import Parameters, Row, Statement, bind_tenant, sqlite_insert
-from tegata.store.unit import ChainHead, Intent
+from tegata.store.unit import ChainHead, Execute, Intent
 
 _LOG = logging.getLogger(__name__)
 GROUP_MAXIMUM = 64
 _READERS = 2
 _BUSY_MILLISECONDS = 10_000
+_BUSY_PAUSE = 0.02
+_BUSY_ATTEMPTS = 500
 
-_Outcome = Problem | Exception | None
+_Outcome = int | Exception
 _EVENT = sqlite_insert(audit_event)
 _HEAD = "SELECT sequence, digest FROM audit_head WHERE tenant = ?"
 _MOVE_HEAD = (
@@ -34,17 +39,17 @@ _MOVE_HEAD = (
 
 
 class _Order:
-    """An intent in the writer's queue."""
+    """An intent that waits; its result is how many rows its statements touched."""
 
-    def __init__(self, intent: Intent, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, intent: Intent, done: asyncio.Future[int]) -> None:
         self.intent = intent
-        self.done: asyncio.Future[None] = loop.create_future()
+        self.done = done
 
     def settle(self, outcome: _Outcome) -> None:
         if self.done.done():
             return
-        if outcome is None:
-            self.done.set_result(None)
+        if isinstance(outcome, int):
+            self.done.set_result(outcome)
         else:
             self.done.set_exception(outcome)
 
@@ -64,26 +69,29 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
 
 class SqliteDatabase:
-    """The embedded engine."""
+    """The embedded engine.
+
+    Statements of a group run on the event loop, where they take microseconds and contend with
+    nothing for the interpreter; only the commit, which waits for the disk, runs in a thread.
+    """
 
     def __init__(self, path: Path, reserve: DiskReserve) -> None:
         self._path = path
         self._reserve = reserve
-        self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[_Order] = deque()
+        self._committing: asyncio.Task[None] | None = None
+        self._writer = connect(path)
+        # The loop must not wait for a lock: it tries again instead.
+        self._writer.execute("PRAGMA busy_timeout = 0")
+        self._commit_thread = ThreadPoolExecutor(1, "sqlite-commit")
         self._readers = ThreadPoolExecutor(_READERS, "sqlite-reader")
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
-        self._loop = asyncio.get_running_loop()
-        self._writer_connection = connect(path)
-        self._writer = threading.Thread(target=self._write, name="sqlite-writer", daemon=True)
-        self._writer.start()
 
     async def apply(self, intent: Intent) -> None:
         """Apply an intent; it shares its commit with all that are waiting."""
-        order = _Order(intent, self._loop)
-        self._orders.put(order)
-        # Once queued it will be applied: a caller that gives up must not stop the others.
-        await asyncio.shield(order.done)
+        await self._order(intent)
 
     async def fetch(
         self, tenant: TenantId | None, statement: Statement, parameters: Parameters
@@ -96,150 +104,153 @@ class SqliteDatabase:
         """Run a statement on a shared table in a transaction of its own."""
         if statement.tenant_scoped:
             raise ValueError("not a statement on shared tables")
-        return await self._loop.run_in_executor(
-            self._readers, self._write_shared, statement.sqlite, parameters
-        )
+        execute = Execute(statement, parameters, None, ProblemCode.CONFLICT)
+        return await self._order(Intent(PLATFORM_TENANT, essential=True, executes=[execute]))
 
     def require_room(self, *, essential: bool) -> None:
         """Refuse new work while the disk has no more than the reserve."""
         self._reserve.require_room(essential=essential)
 
     async def close(self) -> None:
-        """Apply what is queued, then close."""
-        self._orders.put(None)
-        await self._loop.run_in_executor(None, self._writer.join)
+        """Apply what is waiting, then close."""
+        if self._committing is not None:
+            await self._committing
+        self._commit_thread.shutdown()
         self._readers.shutdown()
         for connection in self._opened:
             connection.close()
-        self._writer_connection.close()
+        self._writer.close()
 
     def _read(self, sql: str, parameters: Parameters) -> list[Row]:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         try:
-            return self._reader().execute(sql, parameters).fetchall()
+            if connection is None:
+                connection = self._local.connection = connect(self._path, read_only=True)
+                self._opened.append(connection)
+            return connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
             raise _problem(error) from error
 
-    def _write_shared(self, sql: str, parameters: Parameters) -> int:
-        connection = self._thread_connection("shared", read_only=False)
-        try:
-            return connection.execute(sql, parameters).rowcount
-        except sqlite3.Error as error:
-            raise _problem(error) from error
+    async def _order(self, intent: Intent) -> int:
+        order = _Order(intent, self._loop.create_future())
+        self._waiting.append(order)
+        if self._committing is None or self._committing.done():
+            self._committing = asyncio.create_task(self._commit_all())
+        # Once queued it will be applied: a caller that gives up must not stop the others.
+        return await asyncio.shield(order.done)
 
-    def _reader(self) -> sqlite3.Connection:
-        return self._thread_connection("reader", read_only=True)
+    async def _commit_all(self) -> None:
+        while self._waiting:
+            many = min(len(self._waiting), GROUP_MAXIMUM)
+            group = [self._waiting.popleft() for _ in range(many)]
+            outcomes = await self._transaction([order.intent for order in group])
+            if outcomes is None:
+                # One of them failed: each alone, so that only that one does.
+                for order in group:
+                    alone = await self._transaction([order.intent])
+                    order.settle(alone[0] if alone is not None else 0)
+                continue
+            for order, outcome in zip(group, outcomes, strict=True):
+                order.settle(outcome)
 
-    def _thread_connection(self, name: str, *, read_only: bool) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, name, None)
-        if connection is None:
-            connection = connect(self._path, read_only=read_only)
-            setattr(self._local, name, connection)
-            self._opened.append(connection)
-        return connection
+    async def _transaction(self, intents: Sequence[Intent]) -> list[_Outcome] | None:
+        """Outcomes of the intents together; None when they must be tried one by one."""
+        result = await self._try_transaction(intents)
+        if isinstance(result, list):
+            return [*result]
+        if len(intents) > 1:
+            return None
+        exhausted = isinstance(result, Problem) and result.code is ProblemCode.STORAGE_EXHAUSTED
+        if exhausted and intents[0].essential and self._reserve.release():
+            result = await self._try_transaction(intents)
+        return [*result] if isinstance(result, list) else [result]
 
-    # The writer's thread.
-
-    def _write(self) -> None:
-        stopping = False
-        while not stopping:
-            group: list[_Order] = []
-            waiting = self._orders.get()
-            while waiting is not None:
-                group.append(waiting)
-                if len(group) == GROUP_MAXIMUM:
-                    break
-                try:
-                    waiting = self._orders.get_nowait()
-                except queue.Empty:
-                    break
-            stopping = waiting is None
-            if group:
-                outcomes = self._apply_group(group)
-                self._loop.call_soon_threadsafe(_settle, group, outcomes)
-
-    def _apply_group(self, group: Sequence[_Order]) -> Sequence[_Outcome]:
-        outcome = self._transaction([order.intent for order in group])
-        if outcome is None or len(group) == 1:
-            return [outcome]
-        # One of them failed: each alone, so that only that one does.
-        return [self._transaction([order.intent]) for order in group]
-
-    def _transaction(self, intents: Sequence[Intent]) -> _Outcome:
-        outcome = self._try_transaction(intents)
-        if (
-            isinstance(outcome, Problem)
-            and outcome.code is ProblemCode.STORAGE_EXHAUSTED
-            and all(intent.essential for intent in intents)
-            and self._reserve.release()
-        ):
-            outcome = self._try_transaction(intents)
-        return outcome
-
-    def _try_transaction(self, intents: Sequence[Intent]) -> _Outcome:
-        connection = self._writer_connection
+    async def _try_transaction(self, intents: Sequence[Intent]) -> list[int] | Exception:
         committing = False
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            _run(connection, intents)
+            await self._begin()
+            touched = _run(self._writer, intents)
             committing = True
-            connection.execute("COMMIT")
-        except Exception as error:
+            await self._loop.run_in_executor(self._commit_thread, self._writer.execute, "COMMIT")
+        except sqlite3.Error as error:
             self._roll_back()
-            if isinstance(error, Problem):
-                return error
-            if not isinstance(error, sqlite3.Error):
-                return error
             problem = _problem(error)
             if committing and problem.code is ProblemCode.STORAGE_UNAVAILABLE:
                 # The commit may stand after a crash, or not.
                 return Problem(ProblemCode.OUTCOME_UNKNOWN, "the commit could not be confirmed")
             return problem
-        return None
+        except Exception as error:  # noqa: BLE001 (handed to whoever waits for it)
+            self._roll_back()
+            return error
+        return touched
+
+    async def _begin(self) -> None:
+        for _attempt in range(_BUSY_ATTEMPTS):
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    raise
+                await asyncio.sleep(_BUSY_PAUSE)
+            else:
+                return
+        raise Problem(ProblemCode.STORAGE_UNAVAILABLE, "another program holds the database")
 
     def _roll_back(self) -> None:
-        if self._writer_connection.in_transaction:
+        if self._writer.in_transaction:
             try:
-                self._writer_connection.execute("ROLLBACK")
+                self._writer.execute("ROLLBACK")
             except sqlite3.Error:
                 _LOG.exception("a roll-back failed")
 
 
-def _run(connection: sqlite3.Connection, intents: Sequence[Intent]) -> None:
-    heads: dict[TenantId, ChainHead] = {}
+def _run(connection: sqlite3.Connection, intents: Sequence[Intent]) -> list[int]:
+    rows: dict[Table, list[Row]] = {}
     for intent in intents:
         for insert in intent.inserts:
-            connection.execute(sqlite_insert(insert.table), insert.row)
-        for execute in intent.executes:
-            touched = connection.execute(execute.statement.sqlite, execute.parameters).rowcount
-            if execute.expect is not None and touched != execute.expect:
-                raise Problem(execute.otherwise)
-        if intent.events:
-            head = heads.get(intent.tenant)
-            if head is None:
-                head = heads[intent.tenant] = _head(connection, intent.tenant)
-            for pending in intent.events:
-                event = head.append(pending)
-                row = (
-                    event.tenant,
-                    event.sequence,
-                    event.canonical,
-                    event.digest,
-                    pending.disclosures,
-                )
-                connection.execute(_EVENT, row)
-    for head in heads.values():
-        connection.execute(_MOVE_HEAD, (head.tenant, head.sequence, head.digest))
+            rows.setdefault(insert.table, []).append(insert.row)
+    for table, added in rows.items():
+        connection.executemany(sqlite_insert(table), added)
+    touched = [_execute(connection, intent) for intent in intents]
+    events, heads = _chain(connection, intents)
+    connection.executemany(_EVENT, events)
+    connection.executemany(_MOVE_HEAD, heads)
+    return touched
+
+
+def _execute(connection: sqlite3.Connection, intent: Intent) -> int:
+    total = 0
+    for execute in intent.executes:
+        touched = connection.execute(execute.statement.sqlite, execute.parameters).rowcount
+        if execute.expect is not None and touched != execute.expect:
+            raise Problem(execute.otherwise)
+        total += touched
+    return total
+
+
+def _chain(
+    connection: sqlite3.Connection, intents: Sequence[Intent]
+) -> tuple[list[Row], list[Row]]:
+    """The rows of the intents' events, and the new end of each tenant's record."""
+    heads: dict[TenantId, ChainHead] = {}
+    events: list[Row] = []
+    for intent in intents:
+        if not intent.events:
+            continue
+        head = heads.get(intent.tenant)
+        if head is None:
+            head = heads[intent.tenant] = _head(connection, intent.tenant)
+        for pending in intent.events:
+            event = head.append(pending)
+            events.append(
+                (event.tenant, event.sequence, event.canonical, event.digest, pending.disclosures)
+            )
+    return events, [(head.tenant, head.sequence, head.digest) for head in heads.values()]
 
 
 def _head(connection: sqlite3.Connection, tenant: TenantId) -> ChainHead:
     row = connection.execute(_HEAD, (tenant,)).fetchone()
     return ChainHead(tenant, *row) if row is not None else ChainHead(tenant, 0, NO_PREVIOUS)
-
-
-def _settle(group: Sequence[_Order], outcomes: Sequence[_Outcome]) -> None:
-    shared = len(outcomes) == 1
-    for place, order in enumerate(group):
-        order.settle(outcomes[0 if shared else place])
 
 
 def _problem(error: sqlite3.Error) -> Problem:

@@ -12,7 +12,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from functools import lru_cache
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import Table
 
@@ -25,16 +26,14 @@ from tegata.kernel.signing import DataKeyKind, Sealer
 from tegata.store.statement import Parameters, Row, Statement
 
 
-@dataclass(frozen=True, slots=True)
-class Insert:
+class Insert(NamedTuple):
     """A row to add, in the order of the table's columns."""
 
     table: Table
     row: Row
 
 
-@dataclass(frozen=True, slots=True)
-class Execute:
+class Execute(NamedTuple):
     """A statement to run. Unless `expect` is None it must touch that many rows, or the unit
     fails with `otherwise`."""
 
@@ -44,8 +43,7 @@ class Execute:
     otherwise: ProblemCode
 
 
-@dataclass(frozen=True, slots=True)
-class PendingEvent:
+class PendingEvent(NamedTuple):
     """An event that gets its number and its predecessor when the unit is applied."""
 
     event: AuditEvent
@@ -94,9 +92,10 @@ class UnitBase:
 
     def audit(self, event: AuditEvent) -> None:
         """Record an event in this unit's transaction."""
+        salts = self._randomness.octets(SALT_OCTETS * len(event.private))
         disclosures = [
-            disclose(name, value, self._randomness.octets(SALT_OCTETS))
-            for name, value in event.private.items()
+            disclose(name, value, salts[SALT_OCTETS * place : SALT_OCTETS * (place + 1)])
+            for place, (name, value) in enumerate(event.private.items())
         ]
         commitments = sorted(disclosure.commitment() for disclosure in disclosures)
         sealed = b""
@@ -116,10 +115,10 @@ class UnitBase:
         await self._committer.apply(self._intent)
 
     def _insert(self, table: Table, **values: object) -> None:
-        row = tuple(values.pop(column.name) for column in table.columns)
-        if values:
-            raise TypeError(f"{table.name} has no column {', '.join(values)}")
-        self._intent.inserts.append(Insert(table, row))
+        names = _columns(table)
+        if len(names) != len(values):
+            raise TypeError(f"{table.name} has the columns {', '.join(names)}")
+        self._intent.inserts.append(Insert(table, tuple(map(values.__getitem__, names))))
 
     def _execute(
         self,
@@ -130,6 +129,11 @@ class UnitBase:
         otherwise: ProblemCode = ProblemCode.CONFLICT,
     ) -> None:
         self._intent.executes.append(Execute(statement, parameters, expect, otherwise))
+
+
+@lru_cache(maxsize=64)
+def _columns(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.columns)
 
 
 def disclosure_context(commitments: Sequence[str]) -> str:

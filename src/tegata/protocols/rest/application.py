@@ -7,11 +7,11 @@ import logging
 from typing import Any
 
 import msgspec
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
+from starlette.types import Receive, Scope, Send
 
 from tegata import __version__
 from tegata.kernel.problem import Problem, ProblemCode
@@ -20,53 +20,56 @@ from tegata.protocols.rest import certificates, tenancy
 from tegata.protocols.rest.bodies import Health
 from tegata.protocols.rest.openapi import openapi_document
 from tegata.protocols.rest.operation import Endpoint, Operation, Services
-from tegata.protocols.rest.problems import TABLE, problem_response
+from tegata.protocols.rest.problems import MEDIA_TYPE, TABLE, problem_response
 
 _LOG = logging.getLogger(__name__)
 
 OPERATIONS: tuple[Operation[Any], ...] = (*certificates.OPERATIONS, *tenancy.OPERATIONS)
+_INTERNAL = b'{"type":"about:blank","title":"Internal Server Error","status":500}'
 _HTTP_PROBLEMS = {404: ProblemCode.ROUTE_UNKNOWN, 405: ProblemCode.METHOD_NOT_ALLOWED}
 
 
-def rest_application(services: Services) -> Starlette:
-    """The application with every operation, its description, and pages about problems."""
-    document = msgspec.json.encode(openapi_document(OPERATIONS, services.base_url))
+class RestApplication:
+    """The application with every operation, its description, and pages about problems.
 
-    async def describe(_request: Request) -> Response:
-        return Response(document, media_type="application/json")
+    Starlette's router without its middleware: what that would do for every request is done here
+    where something went wrong.
+    """
 
-    async def unknown(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        problem = Problem(_HTTP_PROBLEMS[error.status_code], "")
-        return problem_response(problem, _language(request), services.base_url)
+    def __init__(self, services: Services) -> None:
+        self._base_url = services.base_url
+        document = msgspec.json.encode(openapi_document(OPERATIONS, services.base_url))
 
-    async def failed(request: Request, error: Exception) -> Response:
-        # A bug: logged whole, answered with no detail (RFC 9457's about:blank).
-        _LOG.error("a request failed", exc_info=error)
-        return Response(
-            b'{"type":"about:blank","title":"Internal Server Error","status":500}',
-            500,
-            media_type="application/problem+json",
-        )
+        async def describe(_request: Request) -> Response:
+            return Response(document, media_type="application/json")
 
-    routes = [_route(operation, services) for operation in OPERATIONS]
-    routes += [
-        Route("/openapi.json", describe, methods=["GET"]),
-        Route("/health", _health, methods=["GET"]),
-        Route("/problems/{code}", _problem_page, methods=["GET"]),
-    ]
-    return Starlette(
-        routes=routes, exception_handlers={404: unknown, 405: unknown, Exception: failed}
-    )
+        routes = [
+            Route(each.path, Endpoint(each, services), methods=[each.method]) for each in OPERATIONS
+        ]
+        routes += [
+            Route("/openapi.json", describe, methods=["GET"]),
+            Route("/health", _health, methods=["GET"]),
+            Route("/problems/{code}", _problem_page, methods=["GET"]),
+        ]
+        self._router = Router(routes, redirect_slashes=False)
 
-
-def _route(operation: Operation[Any], services: Services) -> Route:
-    endpoint = Endpoint(operation, services)
-
-    async def answer(request: Request) -> Response:
-        return await endpoint(request)
-
-    return Route(operation.path, answer, methods=[operation.method])
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        # Makes the router raise what it would otherwise answer in words of its own.
+        scope["app"] = self
+        try:
+            await self._router(scope, receive, send)
+        except HTTPException as error:
+            problem = Problem(_HTTP_PROBLEMS[error.status_code], "")
+            language = _language(Request(scope))
+            response = problem_response(problem, language, self._base_url)
+            if error.headers:
+                response.headers.update(error.headers)
+            await response(scope, receive, send)
+        except Exception:
+            # A bug: logged whole, answered with no detail (RFC 9457's about:blank).
+            _LOG.exception("a request failed")
+            await Response(_INTERNAL, 500, media_type=MEDIA_TYPE)(scope, receive, send)
 
 
 async def _health(_request: Request) -> Response:

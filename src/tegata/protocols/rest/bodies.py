@@ -15,7 +15,10 @@ from tegata.tenancy.model import Tenant, Token
 from tegata.tenancy.ports import RecordedEvent
 
 _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
-Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+# The look-ahead is for Python, whose `$` also matches before a last line feed.
+Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
+# PostgreSQL takes no NUL in text, and no identifier has one.
+Reference = Annotated[str, Meta(max_length=64, pattern=r"^[^\x00]*$")]
 
 
 class RequestBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -25,8 +28,8 @@ class RequestBody(msgspec.Struct, forbid_unknown_fields=True):
 class NewCertificate(RequestBody):
     """A request for a certificate. `csr` is PKCS #10 in PEM."""
 
-    issuer: str
-    profile: str
+    issuer: Reference
+    profile: Reference
     csr: str
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tegata.kernel.ids import CertificateId, IssuerId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.profiles.catalogue import CATALOGUE
@@ -73,6 +75,8 @@ async def list_certificates(call: Call[NoBody]) -> Answer:
 def _query(call: Call[NoBody]) -> CertificateQuery:
     given = call.query
     issuer, before = given.get("issuer"), given.get("after")
+    if "serial" in given and "dns_name" in given:
+        raise Problem(ProblemCode.REQUEST_MALFORMED, "search by serial or by dns_name, not both")
     return CertificateQuery(
         issuer=IssuerId(issuer) if issuer is not None else None,
         serial=_serial(given["serial"]) if "serial" in given else None,
@@ -86,16 +90,17 @@ def page_limit(given: object) -> int:
     """The page size asked for, within bounds."""
     assert isinstance(given, dict)
     text = given.get("limit", str(PAGE_DEFAULT))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= PAGE_MAXIMUM):
+    # Few digits before it is read as a number: leading zeros must not hide more of them.
+    if not (re.fullmatch(r"[0-9]{1,6}", text) and 1 <= int(text) <= PAGE_MAXIMUM):
         raise Problem(ProblemCode.REQUEST_MALFORMED, f"limit is 1 to {PAGE_MAXIMUM}")
     return int(text)
 
 
 def _serial(text: str) -> int:
-    try:
-        serial = int(text.replace(":", ""), 16)
-    except ValueError as error:
-        raise Problem(ProblemCode.REQUEST_MALFORMED, "serial is hexadecimal") from error
+    digits = text.replace(":", "")
+    if not re.fullmatch(r"[0-9A-Fa-f]+", digits):
+        raise Problem(ProblemCode.REQUEST_MALFORMED, "serial is hexadecimal")
+    serial = int(digits, 16)
     if not 0 < serial < 1 << 160:
         raise Problem(ProblemCode.REQUEST_MALFORMED, "serial has at most 20 octets")
     return serial

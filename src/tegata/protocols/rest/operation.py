@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.wording import choose_language
@@ -101,7 +102,7 @@ class NoBody(msgspec.Struct):
 
 
 class Endpoint(Generic[Body]):
-    """An operation as a Starlette endpoint."""
+    """An operation as an ASGI application."""
 
     def __init__(self, operation: Operation[Body], services: Services) -> None:
         self._operation = operation
@@ -110,8 +111,12 @@ class Endpoint(Generic[Body]):
         self._encoder = msgspec.json.Encoder()
         self._query = frozenset(parameter.name for parameter in operation.query)
 
-    async def __call__(self, request: Request) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
+        response = await self._respond_to(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _respond_to(self, request: Request) -> Response:
         principal: Principal | None = None
         digest = bytes(32)
         try:
@@ -136,17 +141,20 @@ class Endpoint(Generic[Body]):
     def _call(
         self, request: Request, principal: Principal, octets: bytes, digest: bytes
     ) -> Call[Body]:
-        unknown = [name for name in request.query_params if name not in self._query]
+        given = dict(request.query_params)
+        unknown = [name for name in given if name not in self._query]
         if unknown:
             raise Problem(
                 ProblemCode.REQUEST_UNKNOWN_FIELD, "unknown query parameter: " + ", ".join(unknown)
             )
+        if any("\0" in text for text in (*request.path_params.values(), *given.values())):
+            raise Problem(ProblemCode.REQUEST_MALFORMED, "a NUL character in the address")
         return Call(
             services=self._services,
             principal=principal,
             body=self._decode(request, octets),
             path=request.path_params,
-            query=dict(request.query_params),
+            query=given,
             idempotency_key=request.headers.get("idempotency-key"),
             digest=digest,
         )
@@ -196,7 +204,8 @@ class Endpoint(Generic[Body]):
 
 def request_digest(request: Request, body: bytes) -> bytes:
     """SHA-256 over method, target and body: what was asked, for the audit record."""
-    target = request.url.path
-    if request.url.query:
-        target += "?" + request.url.query
+    target: str = request.scope["path"]
+    query: bytes = request.scope["query_string"]
+    if query:
+        target += "?" + query.decode("latin-1")
     return hashlib.sha256(f"{request.method} {target}\n".encode() + body).digest()

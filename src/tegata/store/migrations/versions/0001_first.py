@@ -36,6 +36,7 @@ def upgrade(op: Operations) -> None:
     """Make every table."""
     _tenancy(op)
     _issuers(op)
+    _serials(op)
     _certificates(op)
     _status(op)
     _record(op)
@@ -119,7 +120,7 @@ def _issuers(op: Operations) -> None:
     )
 
 
-def _certificates(op: Operations) -> None:
+def _serials(op: Operations) -> None:
     op.create_table(
         "serial_block",
         _text("tenant"),
@@ -134,6 +135,9 @@ def _certificates(op: Operations) -> None:
         PrimaryKeyConstraint("tenant", "id"),
     )
     op.create_index("serial_block_open", "serial_block", ["tenant", "node", "closed_at"])
+
+
+def _certificates(op: Operations) -> None:
     op.create_table(
         "certificate",
         _text("tenant"),

@@ -1,0 +1,1 @@
+"""Measurements against the floor: `python -m bench`. Not part of the platform."""
