@@ -39,7 +39,7 @@ class Client:
         body: dict[str, Any] | None = None,
         query: dict[str, str | None] | None = None,
         headers: dict[str, str] | None = None,
-    ) -> Any:  # noqa: ANN401 (JSON)
+    ) -> Any:
         """Call an operation; a problem ends the command with its title and detail."""
         given = {name: value for name, value in (query or {}).items() if value is not None}
         url = self.context["api"] + path + ("?" + urllib.parse.urlencode(given) if given else "")

@@ -49,7 +49,7 @@ def certificate() -> None:
 @click.option("--csr", type=_FILE, required=True, help="A PKCS #10 request in PEM.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write certificate and path here.")
 @click.option("--idempotency-key", help="Makes a retry return the first certificate.")
-def issue(  # noqa: PLR0913 (each is an option of the command)
+def issue(
     context: Path,
     token_file: Path | None,
     issuer: str | None,
@@ -86,7 +86,7 @@ def show(context: Path, token_file: Path | None, identifier: str) -> None:
 @click.option("--dns-name")
 @click.option("--after", help="The `next` of the page before.")
 @click.option("--limit", type=int)
-def list_certificates(  # noqa: PLR0913 (each is an option of the command)
+def list_certificates(
     context: Path,
     token_file: Path | None,
     issuer: str | None,

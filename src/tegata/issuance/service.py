@@ -6,11 +6,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_der_public_key
-
 from tegata.issuance.model import (
     Draft,
     IssuedCertificate,
@@ -24,14 +19,14 @@ from tegata.issuance.ports import CertificateSigner, IssuanceStore, IssuanceUnit
 from tegata.issuance.reserve import SerialReserve
 from tegata.issuance.rules import CertificateTemplate, lint_draft, template_key, under_serial
 from tegata.kernel.event import AuditEvent, Decision
-from tegata.kernel.ids import BlockId, KeyId, NodeId, TenantId, encode_certificate_id, time_ordered
+from tegata.kernel.ids import BlockId, NodeId, TenantId, encode_certificate_id, time_ordered
 from tegata.kernel.month import expiry_month
 from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope, platform_acts
 from tegata.pkix.certificate import assemble
+from tegata.pkix.signatures import SignatureInvalid, verify_ecdsa_sha256
 
-_ECDSA_SHA256 = ec.ECDSA(hashes.SHA256())
 _CACHE = 1024
 
 # Writes that a caller wants in the transaction that records the certificate.
@@ -50,7 +45,6 @@ class IssuanceService:
     _templates: OrderedDict[tuple[object, ...], CertificateTemplate] = field(
         default_factory=OrderedDict
     )
-    _public_keys: OrderedDict[KeyId, ec.EllipticCurvePublicKey] = field(default_factory=OrderedDict)
 
     async def issue(
         self,
@@ -87,8 +81,8 @@ class IssuanceService:
                 raise Problem(ProblemCode.SIGNER_UNAVAILABLE, "try again") from problem
             raise
         try:
-            self._public_key(issuer).verify(signature, reserved.tbs, _ECDSA_SHA256)
-        except InvalidSignature as error:
+            verify_ecdsa_sha256(issuer.key.public_key, signature, reserved.tbs)
+        except SignatureInvalid as error:
             # A key store that signs wrongly must never be heard of outside.
             raise Problem(
                 ProblemCode.SIGNER_UNAVAILABLE, "the signature does not verify"
@@ -145,16 +139,6 @@ class IssuanceService:
         if len(self._templates) > _CACHE:
             self._templates.popitem(last=False)
         return linted
-
-    def _public_key(self, issuer: Issuer) -> ec.EllipticCurvePublicKey:
-        key = self._public_keys.get(issuer.key.id)
-        if key is None:
-            loaded = load_der_public_key(issuer.key.public_key)
-            assert isinstance(loaded, ec.EllipticCurvePublicKey)
-            key = self._public_keys[issuer.key.id] = loaded
-            if len(self._public_keys) > _CACHE:
-                self._public_keys.popitem(last=False)
-        return key
 
     async def settle_blocks(
         self, tenant: TenantId, node: NodeId, used: Mapping[BlockId, Collection[int]] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 # RFC 5280 section 4.1.2.5: 99991231235959Z means "no well-defined expiration date". All dates
 # past this number share the last month, which fits a signed 16-bit integer.
@@ -16,5 +16,5 @@ def expiry_month(not_after: datetime) -> int:
 
 
 def month_start(month: int) -> datetime:
-    """The first instant of an expiry month, without a time zone (UTC)."""
-    return datetime(_FIRST_YEAR + month // 12, month % 12 + 1, 1)
+    """The first instant of an expiry month, in UTC."""
+    return datetime(_FIRST_YEAR + month // 12, month % 12 + 1, 1, tzinfo=UTC)

@@ -55,7 +55,7 @@ def main() -> None:
     "--disk-reserve", default=64, show_default=True, help="MiB kept free for revocations."
 )
 @click.option("--request-timeout", type=float, default=REQUEST_TIMEOUT, hidden=True)
-def serve_command(  # noqa: PLR0913 (each is an option of the command)
+def serve_command(
     *,
     demo: bool,
     production: bool,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
 from pathlib import Path
 
 from tegata.issuance.hierarchy import RESPONDER_RENEWAL, HierarchyService

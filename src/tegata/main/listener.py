@@ -227,7 +227,7 @@ class Listener:
             connection.shutdown()
         try:
             async with asyncio.timeout(DRAIN_TIMEOUT):
-                while self._connections.open:
+                while self._connections.open:  # noqa: ASYNC110 (each ends by itself)
                     await asyncio.sleep(0.02)
         except TimeoutError:
             _LOG.warning("%d connections did not end in time", len(self._connections.open))

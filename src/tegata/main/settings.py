@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,7 +77,7 @@ def require_safe(settings: Settings) -> None:
         return
     if settings.sealing_key is None or not settings.sealing_key.exists():
         raise SettingsError("production needs --sealing-key FILE, made on another volume")
-    if os.stat(settings.sealing_key).st_dev == os.stat(settings.data).st_dev:
+    if settings.sealing_key.stat().st_dev == settings.data.stat().st_dev:
         raise SettingsError(
             "the sealing key lies on the same volume as the keys that it seals: move it to "
             "another volume, which no backup of the data holds"

@@ -67,7 +67,8 @@ class SignerSupervisor:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         # The pipe stays open: when this process dies, however it dies, the signer sees its end.
         self._process.stdin.write(json.dumps(configuration).encode() + b"\n")
         try:

@@ -48,7 +48,7 @@ class Worker:
                 await self._turn()
             except Problem as problem:
                 _LOG.warning("the timetable waits: %s", problem)
-            except Exception:
+            except Exception:  # noqa: BLE001
                 # A bug in one job must not stop the others for ever.
                 _LOG.exception("the timetable failed")
             try:

@@ -7,7 +7,6 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Annotated
 
 from cryptography.x509 import ObjectIdentifier
@@ -116,8 +115,6 @@ def encode_name(attributes: Sequence[tuple[str, str]]) -> bytes:
     return encode_sequence(*rdns)
 
 
-# A request's names are looked at by several rules, one after the other.
-@lru_cache(maxsize=256)
 def parse_name(octets: bytes) -> tuple[tuple[NameAttribute, ...], ...]:
     """The RDNs of a Name; `DerError` for string types that RFC 5280 tells CAs not to use."""
     return tuple(
@@ -162,7 +159,6 @@ def _encode_general_name(name: GeneralName) -> bytes:
     return implicit(_TAG_NUMBERS[name.kind], name.value.encode("ascii"))
 
 
-@lru_cache(maxsize=256)
 def parse_general_names(octets: bytes) -> tuple[GeneralName, ...]:
     """The names of a subjectAltName value; `DerError` for kinds the platform does not issue."""
     return tuple(parse_general_name(element) for element in decode_elements(octets))

@@ -6,11 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 
 from tegata.kernel.finding import Finding, Severity
+from tegata.pkix import oids
 from tegata.pkix.certificate import TbsCertificate
 from tegata.pkix.extensions import KeyUsage
-from tegata.pkix.names import GeneralNameKind
+from tegata.pkix.names import (
+    GeneralName,
+    GeneralNameKind,
+    NameAttribute,
+    parse_general_names,
+    parse_name,
+)
 
 
 class CertificateKind(StrEnum):
@@ -54,13 +62,25 @@ class IssuerFacts:
     not_after: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+# Not slotted: what several rules read is parsed once and kept in the instance.
+@dataclass(frozen=True)
 class Subject:
     """What the rules look at: the octets read back, the profile, and the issuer."""
 
     tbs: TbsCertificate
     profile: Profile
     issuer: IssuerFacts
+
+    @cached_property
+    def rdns(self) -> tuple[tuple[NameAttribute, ...], ...]:
+        """The subject's attributes; `DerError` when it is malformed."""
+        return parse_name(self.tbs.subject)
+
+    @cached_property
+    def names(self) -> tuple[GeneralName, ...] | None:
+        """The alternative names, None without the extension; `DerError` when malformed."""
+        extension = self.tbs.extensions.get(oids.SUBJECT_ALTERNATIVE_NAME)
+        return None if extension is None else parse_general_names(extension.value)
 
 
 Rule = Callable[[Subject], Finding | None]

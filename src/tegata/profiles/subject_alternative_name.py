@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from tegata.kernel.finding import Finding
 from tegata.pkix import oids
 from tegata.pkix.der import DerError
-from tegata.pkix.names import GeneralName, GeneralNameKind, parse_general_names, parse_name
+from tegata.pkix.names import GeneralName, GeneralNameKind
 from tegata.profiles.model import CertificateKind, Subject, error
 
 NAMES_MAXIMUM = 100
@@ -41,15 +41,14 @@ def is_dns_name(text: str) -> bool:
 
 def alternative_names_allowed(subject: Subject) -> Finding | None:
     """The names are of the profile's kinds, well formed, without repetition, and not too many."""
-    extension = subject.tbs.extensions.get(oids.SUBJECT_ALTERNATIVE_NAME)
-    if extension is None:
+    try:
+        names = subject.names
+    except DerError as problem:
+        return error("subject-alternative-name.malformed", _CITES, str(problem))
+    if names is None:
         if subject.profile.names_required:
             return error("subject-alternative-name.missing", _CITES, "a name must be certified")
         return None
-    try:
-        names = parse_general_names(extension.value)
-    except DerError as problem:
-        return error("subject-alternative-name.malformed", _CITES, str(problem))
     if not 1 <= len(names) <= NAMES_MAXIMUM:
         return error("subject-alternative-name.count", _CITES, f"1 to {NAMES_MAXIMUM} names")
     if len(set(names)) != len(names):
@@ -129,8 +128,8 @@ def common_name_is_certified(subject: Subject) -> Finding | None:
     if subject.tbs.subject == b"\x30\x00" or extension is None:
         return None
     try:
-        certified = {name.value.lower() for name in parse_general_names(extension.value)}
-        rdns = parse_name(subject.tbs.subject)
+        certified = {name.value.lower() for name in subject.names or ()}
+        rdns = subject.rdns
     except DerError:
         return None  # the rules for names and subject report it
     for attribute in (attribute for rdn in rdns for attribute in rdn):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tegata.kernel.finding import Finding
 from tegata.pkix import oids
 from tegata.pkix.der import PRINTABLE_STRING, UTF8_STRING, DerError
-from tegata.pkix.names import NameAttribute, parse_name
+from tegata.pkix.names import NameAttribute
 from tegata.profiles.model import CertificateKind, Subject, error
 
 # Upper bounds of RFC 5280 appendix A.1 (ub-...), in characters.
@@ -30,7 +30,7 @@ _APPENDIX = "RFC 5280 appendix A.1"
 def subject_is_well_formed(subject: Subject) -> Finding | None:
     """Every attribute is of a type the profile knows, in bounds, and without control characters."""
     try:
-        rdns = parse_name(subject.tbs.subject)
+        rdns = subject.rdns
     except DerError as problem:
         return error("subject.malformed", "RFC 5280 section 4.1.2.4", str(problem))
     seen: set[str] = set()

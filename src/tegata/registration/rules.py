@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from tegata.issuance.model import Draft
 from tegata.issuance.rules import EMPTY_NAME, validity_period
 from tegata.kernel.problem import Problem, ProblemCode
@@ -20,6 +22,7 @@ from tegata.pkix.names import (
     parse_name,
 )
 from tegata.profiles.model import Profile
+from tegata.profiles.public_key import RSA_BITS
 from tegata.profiles.subject_alternative_name import is_dns_name
 
 # The profile decides these; a request may name them, and is not refused for it.
@@ -41,9 +44,10 @@ def draft_from_request(
 
     A server's request that gives its name only as a common name gets it as an alternative name
     too (RFC 9525 section 2 looks at nothing else). Raises `Problem` with csr.extension-refused,
-    csr.name-refused or csr.malformed; the lint judges the rest.
+    csr.weak-key, csr.name-refused or csr.malformed; the lint judges the rest.
     """
     _require_extensions_allowed(request)
+    _require_strong_key(request)
     try:
         subject = parse_name(request.subject)
         names = _requested_names(request)
@@ -63,6 +67,11 @@ def draft_from_request(
         not_before=not_before,
         not_after=not_after,
     )
+
+
+def _require_strong_key(request: CertificateRequest) -> None:
+    if isinstance(request.key, rsa.RSAPublicKey) and request.key.key_size < RSA_BITS[0]:
+        raise Problem(ProblemCode.CSR_WEAK_KEY, f"RSA keys have at least {RSA_BITS[0]} bits")
 
 
 def _require_extensions_allowed(request: CertificateRequest) -> None:
@@ -103,8 +112,8 @@ def _from_common_name(
         for attribute in rdn
         if attribute.attribute_type == oids.COMMON_NAME
     ]
-    if len(names) == 1 and is_dns_name(names[0]):
-        return (GeneralName(GeneralNameKind.DNS, names[0]),)
+    if len(names) == 1 and is_dns_name(names[0].lower()):
+        return (GeneralName(GeneralNameKind.DNS, names[0].lower()),)
     raise Problem(
         ProblemCode.CSR_NAME_REFUSED, "give the server's names in a subjectAltName extension"
     )

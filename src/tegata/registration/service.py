@@ -149,5 +149,5 @@ def _idempotency(key: str, issuer: IssuerId, profile: str, csr: str) -> Idempote
             ProblemCode.REQUEST_MALFORMED,
             f"an idempotency key is 1 to {IDEMPOTENCY_KEY_MAXIMUM} printable ASCII characters",
         )
-    request = "\0".join((issuer, profile, csr)).encode()
+    request = f"{issuer}\0{profile}\0{csr}".encode()
     return Idempotency(hashlib.sha256(key.encode()).digest(), hashlib.sha256(request).digest())

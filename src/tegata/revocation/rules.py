@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from tegata.issuance.model import IssuedCertificate, VoidSerial
 from tegata.kernel.month import LAST_MONTH, month_start
@@ -71,5 +71,5 @@ def revocation_of_void(void: VoidSerial, now: datetime) -> Revocation:
         revoked_at=revoked_at,
         reason=RevocationReason.UNSPECIFIED,
         entry=encode_crl_entry(void.serial, revoked_at, RevocationReason.UNSPECIFIED),
-        listed_until=month_start(following).replace(tzinfo=UTC),
+        listed_until=month_start(following),
     )

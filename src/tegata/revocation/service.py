@@ -5,11 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_der_public_key
-
 from tegata.issuance.model import IssuedCertificate
 from tegata.kernel.event import AuditEvent, Decision
 from tegata.kernel.ids import CertificateId, IssuerId
@@ -25,6 +20,7 @@ from tegata.pkix.ocsp import (
     encode_ocsp_response,
     encode_response_data,
 )
+from tegata.pkix.signatures import SignatureInvalid, verify_ecdsa_sha256
 from tegata.revocation.model import CertificateStatus, PublishedCrl, Status, StatusAuthority
 from tegata.revocation.ports import RevocationStore, StatusSigner
 from tegata.revocation.rules import (
@@ -160,7 +156,6 @@ class CrlService:
             raise Problem(ProblemCode.ISSUER_UNKNOWN, "no CRL of such an issuer")
         return crl
 
-
     async def ca_certificate(self, issuer: IssuerId) -> bytes:
         """An issuer's own certificate (DER), or `Problem(issuer.unknown)`."""
         tenant = await self.store.tenant_of(issuer)
@@ -231,9 +226,7 @@ def _single_response(cert_id: bytes, status: CertificateStatus, now: datetime) -
 
 
 def _require_valid(key: SigningKey, signature: bytes, octets: bytes) -> None:
-    public_key = load_der_public_key(key.public_key)
-    assert isinstance(public_key, ec.EllipticCurvePublicKey)
     try:
-        public_key.verify(signature, octets, ec.ECDSA(hashes.SHA256()))
-    except InvalidSignature as error:
+        verify_ecdsa_sha256(key.public_key, signature, octets)
+    except SignatureInvalid as error:
         raise Problem(ProblemCode.SIGNER_UNAVAILABLE, "the signature does not verify") from error

@@ -64,7 +64,7 @@ class _Connection(asyncio.Protocol):
             if future is not None and not future.done():
                 future.set_result(answer.reply)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's)
         self.open = False
         for future in self.waiting.values():
             if not future.done():

@@ -77,7 +77,7 @@ class SoftwareBackEnd:
     name = "software"
     blocking = False
 
-    def generate(self, key: KeyId) -> tuple[bytes, bytes]:
+    def generate(self, key: KeyId) -> tuple[bytes, bytes]:  # noqa: ARG002 (the port's)
         """A new P-256 key: its SubjectPublicKeyInfo, and its PKCS #8 octets."""
         private = ec.generate_private_key(ec.SECP256R1())
         public = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

@@ -73,7 +73,7 @@ class SignerProtocol(asyncio.Protocol):
             outcome = messages.KeyNotLoaded()
         except Problem as problem:
             outcome = _refusal(problem)
-        except Exception:
+        except Exception:  # noqa: BLE001
             # A bug: logged whole, answered with no detail.
             _LOG.exception("the signer failed")
             outcome = messages.Refused(ProblemCode.SIGNER_UNAVAILABLE, "")

@@ -75,6 +75,7 @@ class Group:
                 self.rows.setdefault(insert.table, []).append(insert.row)
             self.executes += intent.executes
         self.events = [event for intent in intents for event in intent.events]
+        self._record: list[Row] = []
         # The last event, once it has its number: where it stands, all of the group does.
         self.mark: ChainHead | None = None
 
@@ -100,7 +101,7 @@ class Group:
             row = await head.fetchone()
             if row is None:
                 row = await _first_head(connection, self.tenant)
-            self.mark = ChainHead(self.tenant, *row)
+            self.mark = self._chain(ChainHead(self.tenant, *row))
 
     def _first_statement(self) -> tuple[bytes, list[object]]:
         """Every insert and the lock in one: a statement costs more on its way than at its end."""
@@ -115,7 +116,9 @@ class Group:
         """The second trip; what `Connection.commit_known` says."""
         async with connection.pipeline():
             if self.mark is not None:
-                await self._record(connection, self.mark)
+                move = (self.mark.sequence, self.mark.digest, self.tenant)
+                statement = _joined((audit_event,), _MOVE_HEAD)
+                await connection.execute(statement, [*_columns(self._record), *move])
             connection.wait_cancelled = False
             done = await connection.execute("COMMIT")
         if done.statusmessage != "COMMIT":
@@ -123,16 +126,13 @@ class Group:
             raise psycopg.InternalError("the transaction was not committed")
         return not connection.wait_cancelled
 
-    async def _record(self, connection: Connection, head: ChainHead) -> None:
-        rows: list[Row] = []
+    def _chain(self, head: ChainHead) -> ChainHead:
         for pending in self.events:
             event = head.append(pending)
-            rows.append(
+            self._record.append(
                 (event.tenant, event.sequence, event.canonical, event.digest, pending.disclosures)
             )
-        move = (head.sequence, head.digest, head.tenant)
-        statement = _joined((audit_event,), _MOVE_HEAD)
-        await connection.execute(statement, [*_columns(rows), *move])
+        return head
 
 
 async def stands(connection: Connection, mark: ChainHead) -> bool | None:

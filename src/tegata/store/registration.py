@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
 from datetime import datetime, timedelta
 
 from sqlalchemy import BindParameter, Select, and_, bindparam, delete, desc, select

@@ -23,7 +23,7 @@ from tegata.tenancy.ports import RecordedEvent
 
 _TENANT: BindParameter[str] = bindparam("tenant")
 # A tenant sees itself; the operator's tenant sees all (the row policy says the same).
-_VISIBLE = or_(tenant.c.id == _TENANT, _TENANT == literal_column(f"'{PLATFORM_TENANT}'"))
+_VISIBLE = or_(tenant.c.id == _TENANT, literal_column(f"'{PLATFORM_TENANT}'") == _TENANT)
 _FIND_TENANT = Statement(select(tenant).where(tenant.c.id == bindparam("wanted"), _VISIBLE))
 _LIST_TENANTS = Statement(select(tenant).where(_VISIBLE).order_by(tenant.c.id))
 _SET_STATE = Statement(

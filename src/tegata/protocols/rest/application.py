@@ -66,7 +66,7 @@ class RestApplication:
             if error.headers:
                 response.headers.update(error.headers)
             await response(scope, receive, send)
-        except Exception:
+        except Exception:  # noqa: BLE001
             # A bug: logged whole, answered with no detail (RFC 9457's about:blank).
             _LOG.exception("a request failed")
             await Response(_INTERNAL, 500, media_type=MEDIA_TYPE)(scope, receive, send)

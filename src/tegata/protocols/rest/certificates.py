@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from tegata.kernel.ids import CertificateId, IssuerId
 from tegata.kernel.problem import Problem, ProblemCode
@@ -86,9 +87,8 @@ def _query(call: Call[NoBody]) -> CertificateQuery:
     )
 
 
-def page_limit(given: object) -> int:
+def page_limit(given: Mapping[str, str]) -> int:
     """The page size asked for, within bounds."""
-    assert isinstance(given, dict)
     text = given.get("limit", str(PAGE_DEFAULT))
     # Few digits before it is read as a number: leading zeros must not hide more of them.
     if not (re.fullmatch(r"[0-9]{1,6}", text) and 1 <= int(text) <= PAGE_MAXIMUM):
@@ -134,7 +134,7 @@ async def get_issuer(call: Call[NoBody]) -> Answer:
     return Answer(issuer_body(found))
 
 
-async def list_profiles(call: Call[NoBody]) -> Answer:
+async def list_profiles(_call: Call[NoBody]) -> Answer:
     """The certificate profiles that can be asked for."""
     profiles = [_profile(profile) for profile in CATALOGUE.values() if profile.public]
     return Answer(ProfilePage(profiles, None))

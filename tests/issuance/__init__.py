@@ -1,0 +1,1 @@
+"""Serials, and the octets of a certificate."""

@@ -1,0 +1,1 @@
+"""Syntax, against other people's implementations."""

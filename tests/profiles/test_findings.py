@@ -1,0 +1,573 @@
+"""Every finding that a rule can report, and the certificate that it is there for."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+
+import pytest
+
+from tegata.issuance.rules import EMPTY_NAME
+from tegata.kernel.finding import Finding, Severity
+from tegata.pkix import extensions, oids
+from tegata.pkix.certificate import parse_tbs_certificate
+from tegata.pkix.der import (
+    IA5_STRING,
+    NULL_VALUE,
+    UTF8_STRING,
+    encode_bit_string,
+    encode_integer,
+    encode_octet_string,
+    encode_oid,
+    encode_sequence,
+    encode_set_of,
+    explicit,
+    implicit,
+    wrap,
+)
+from tegata.pkix.extensions import KeyUsage, encode_extension
+from tegata.pkix.names import GeneralName, GeneralNameKind, encode_name
+from tegata.profiles.catalogue import (
+    CATALOGUE,
+    ISSUING_CA,
+    OCSP_RESPONDER,
+    ROOT_CA,
+    TLS_CLIENT,
+    TLS_SERVER,
+)
+from tegata.profiles.lint import Lint, lint
+from tegata.profiles.model import IssuerFacts, Profile, Subject
+from tests.house.source import package_sources
+from tests.issuance.drafts import (
+    CA_ISSUERS_URL,
+    CRL_URL,
+    ISSUER_END,
+    ISSUING_NAME,
+    NOW,
+    OCSP_URL,
+    ROOT_NAME,
+    a_draft,
+    issuer_of,
+    own_key_of,
+    tbs_of,
+)
+from tests.pkix.keys import KINDS, public_key
+from tests.pkix.requests import SHA256_WITH_RSA
+from tests.pkix.test_csr import rsa_spki
+from tests.profiles.variants import Variant, dns, general
+
+SAN = oids.SUBJECT_ALTERNATIVE_NAME
+CRL = oids.CRL_DISTRIBUTION_POINTS
+AIA = oids.AUTHORITY_INFORMATION_ACCESS
+
+
+def name_with(tag: int, value: bytes, kind: str = oids.COMMON_NAME) -> bytes:
+    attribute = encode_sequence(encode_oid(kind), wrap(tag, value))
+    return encode_sequence(encode_set_of([attribute]))
+
+
+def server(**changes: object) -> Variant:
+    return Variant(TLS_SERVER, **changes)  # type: ignore[arg-type]
+
+
+def client(**changes: object) -> Variant:
+    return Variant(TLS_CLIENT, **changes)  # type: ignore[arg-type]
+
+
+def server_extension(name: str, encoded: bytes | None) -> Variant:
+    return server(extensions={name: encoded})
+
+
+def client_name(kind: str, value: str) -> Variant:
+    return client(subject=encode_name([(kind, value)]))
+
+
+def modulus(bits: int) -> int:
+    return (1 << (bits - 1)) + 1
+
+
+def ec_spki(curve: str, point: bytes) -> bytes:
+    algorithm = encode_sequence(encode_oid(oids.EC_PUBLIC_KEY), encode_oid(curve))
+    return encode_sequence(algorithm, encode_bit_string(point))
+
+
+def ed25519_spki(octets: int) -> bytes:
+    return encode_sequence(
+        encode_sequence(encode_oid(oids.ED25519)), encode_bit_string(bytes(octets))
+    )
+
+
+P256 = "1.2.840.10045.3.1.7"
+NO_NULL = encode_sequence(
+    encode_sequence(encode_oid(oids.RSA_ENCRYPTION)),
+    encode_bit_string(encode_sequence(encode_integer(modulus(2048)), encode_integer(65_537))),
+)
+EMPTY_CRL_POINTS = encode_extension(CRL, encode_sequence())
+LDAP_POINT = extensions.crl_distribution_points("ldap://ldap.example.test/cn=a")
+NO_OCSP = extensions.authority_information_access(ocsp=None, ca_issuers=CA_ISSUERS_URL)
+CRITICAL_POINTS = encode_extension(
+    CRL,
+    encode_sequence(encode_sequence(explicit(0, explicit(0, implicit(6, CRL_URL.encode()))))),
+    critical=True,
+)
+SERVER_USAGE = encode_sequence(encode_oid(oids.SERVER_AUTH))
+DAY = timedelta(days=1)
+URI, EMAIL, IP = GeneralNameKind.URI, GeneralNameKind.EMAIL, GeneralNameKind.IP
+
+# Code -> deliberately bad certificates, each of which has that finding and no other.
+BAD: Mapping[str, Mapping[str, Variant]] = {
+    "version.not-3": {"version 1": server(version=0), "version 2": server(version=1)},
+    "serial-number.out-of-bounds": {
+        "zero": server(serial=0),
+        "negative": server(serial=-1),
+        "21 octets": server(serial=1 << 159),
+    },
+    "signature.algorithm-not-allowed": {
+        "RSA": server(signature=SHA256_WITH_RSA),
+        "parameters": server(
+            signature=encode_sequence(encode_oid(oids.ECDSA_WITH_SHA256), NULL_VALUE)
+        ),
+    },
+    "issuer.not-the-issuer": {
+        "another": server(issuer=ROOT_NAME),
+        "empty": server(issuer=EMPTY_NAME),
+    },
+    "subject.self-issued": {
+        "an issuing CA with its parent's name": Variant(ISSUING_CA, subject=ROOT_NAME),
+        "a root of another name": Variant(ROOT_CA, subject=ISSUING_NAME),
+    },
+    "validity.reversed": {
+        "by a second": server(not_before=NOW, not_after=NOW - timedelta(seconds=1))
+    },
+    "validity.too-long": {
+        profile.name: Variant(profile, not_before=NOW, not_after=NOW + profile.max_validity)
+        for profile in CATALOGUE.values()
+    },
+    "validity.exceeds-issuer": {
+        "by a second": server(
+            not_before=ISSUER_END - DAY, not_after=ISSUER_END + timedelta(seconds=1)
+        )
+    },
+    "subject.malformed": {
+        "BMPString": client(subject=name_with(0x1E, b"\x00a")),
+        "T61String": client(subject=name_with(0x14, b"a")),
+        "not UTF-8": client(subject=name_with(UTF8_STRING, b"\xff")),
+        "an empty RDN": client(subject=b"\x30\x02\x31\x00"),
+        "not a name": client(subject=b"\x04\x01a"),
+    },
+    "subject.attribute-not-allowed": {
+        "domainComponent": client_name(oids.DOMAIN_COMPONENT, "example"),
+        "serialNumber of a server": server(subject=encode_name([(oids.SERIAL_NUMBER, "7")])),
+    },
+    "subject.common-name-repeated": {
+        "twice": client(subject=encode_name([(oids.COMMON_NAME, "a"), (oids.COMMON_NAME, "b")]))
+    },
+    "subject.string-type": {
+        "country in UTF-8": client(subject=name_with(UTF8_STRING, b"JP", oids.COUNTRY)),
+        "serialNumber in UTF-8": client(subject=name_with(UTF8_STRING, b"7", oids.SERIAL_NUMBER)),
+        "common name in IA5": client(subject=name_with(IA5_STRING, b"a")),
+    },
+    "subject.attribute-length": {
+        "common name of 65": client_name(oids.COMMON_NAME, "a" * 65),
+        "common name of 65 kanji": client_name(oids.COMMON_NAME, "手" * 65),
+        "organization of 65": client_name(oids.ORGANIZATION, "a" * 65),
+        "unit of 65": client_name(oids.ORGANIZATIONAL_UNIT, "a" * 65),
+        "locality of 129": client_name(oids.LOCALITY, "a" * 129),
+        "state of 129": client_name(oids.STATE_OR_PROVINCE, "a" * 129),
+        "serialNumber of 65": client_name(oids.SERIAL_NUMBER, "1" * 65),
+        "country of 3": client_name(oids.COUNTRY, "JPN"),
+        "nothing": client_name(oids.COMMON_NAME, ""),
+    },
+    "subject.country-code": {
+        "small letters": client_name(oids.COUNTRY, "jp"),
+        "one letter": client_name(oids.COUNTRY, "J"),
+        "digits": client_name(oids.COUNTRY, "81"),
+    },
+    "subject.control-character": {
+        "NUL": client_name(oids.COMMON_NAME, "a\0b"),
+        "new line": client_name(oids.COMMON_NAME, "a\nb"),
+        "right-to-left override": client_name(oids.COMMON_NAME, "a\u202eb"),
+    },
+    "subject.empty": {
+        "an issuing CA": Variant(ISSUING_CA, subject=EMPTY_NAME),
+    },
+    "subject-alternative-name.missing": {"a server": server_extension(SAN, None)},
+    "subject-alternative-name.malformed": {
+        "not a sequence": server_extension(SAN, encode_extension(SAN, NULL_VALUE)),
+        "a directory name": server_extension(
+            SAN, encode_extension(SAN, encode_sequence(explicit(4, ROOT_NAME)))
+        ),
+        "an address of 5 octets": server_extension(
+            SAN, encode_extension(SAN, encode_sequence(implicit(7, bytes(5))))
+        ),
+    },
+    "subject-alternative-name.count": {
+        "none": client(extensions={SAN: general()}),
+        "101": client(extensions={SAN: dns(*(f"n{each}.test" for each in range(101)))}),
+    },
+    "subject-alternative-name.repeated": {
+        "twice": server_extension(SAN, dns("www.example.test", "www.example.test"))
+    },
+    "subject-alternative-name.kind-not-allowed": {
+        "a server's e-mail address": server_extension(
+            SAN,
+            general(
+                GeneralName(GeneralNameKind.DNS, "www.example.test"),
+                GeneralName(EMAIL, "a@example.test"),
+            ),
+        ),
+        "a client's IP address": client(extensions={SAN: general(GeneralName(IP, "192.0.2.1"))}),
+        "a CA's host name": Variant(ISSUING_CA, extensions={SAN: dns("ca.example.test")}),
+    },
+    "subject-alternative-name.syntax": {
+        f"{kind} {text[:40]}": client(extensions={SAN: general(GeneralName(kind, text))})
+        for kind, texts in {
+            GeneralNameKind.DNS: (
+                *("", ".", "a.", ".a", "a..b", "-a.test", "a-.test", "a_b.test", "A.test"),
+                *("a b.test", "a\0.test", "a.1", "10.0.0.1", "*", "*.test", "a.*.test"),
+                *("*a.example.test", "*.*.example.test", "a@b.test", "https://a.test/"),
+                *("a" * 64 + ".test", ".".join(["a" * 63] * 4) + ".t"),
+            ),
+            EMAIL: (
+                *("", "a", "@a.test", "a@", "a@b", "a@@b.test", "a b@c.test", ".a@b.test"),
+                *("a.@b.test", "a..b@c.test", "a@b.test ", "<a@b.test>", "a@-b.test"),
+                *("a" * 65 + "@b.test", "a@" + ".".join(["b" * 63] * 4) + ".t"),
+            ),
+            URI: (
+                *("", "a", "/a", "a.test/b", "//a.test/b", ":a", "1a:b", "a:", "http://"),
+                *("http:///a", "http://a b/", "http://[::1", "http://[g]/", "a:b c", "a:%zz"),
+                *("http://:80/", "http://a\0b/", "http://a/\n", "http://user@/"),
+            ),
+        }.items()
+        for text in texts
+    },
+    "subject-alternative-name.criticality": {
+        "critical beside a subject": server_extension(
+            SAN,
+            extensions.subject_alternative_name(
+                [GeneralName(GeneralNameKind.DNS, "www.example.test")], critical=True
+            ),
+        ),
+        "not critical without a subject": server(
+            subject=EMPTY_NAME, extensions={SAN: dns("www.example.test")}
+        ),
+        "missing without a subject": client(subject=EMPTY_NAME, extensions={SAN: None}),
+    },
+    "subject.common-name-not-certified": {
+        "another host": server(subject=encode_name([(oids.COMMON_NAME, "other.example.test")])),
+        "a host under the wildcard": server(
+            subject=encode_name([(oids.COMMON_NAME, "v1.api.example.test")])
+        ),
+    },
+    "public-key.malformed": {
+        "a compressed point": server(key=ec_spki(P256, b"\x02" + bytes(32))),
+        "a short point": server(key=ec_spki(P256, b"\x04" + bytes(63))),
+        "P-384's point on P-256": server(key=ec_spki(P256, b"\x04" + bytes(96))),
+        "Ed25519 of 31 octets": server(key=ed25519_spki(31)),
+        "RSA without numbers": server(
+            key=encode_sequence(
+                encode_sequence(encode_oid(oids.RSA_ENCRYPTION), NULL_VALUE),
+                encode_bit_string(b"\x30\x00"),
+            ),
+            extensions={
+                oids.KEY_USAGE: extensions.key_usage(
+                    KeyUsage.DIGITAL_SIGNATURE, KeyUsage.KEY_ENCIPHERMENT
+                )
+            },
+        ),
+    },
+    "public-key.algorithm-not-allowed": {
+        "secp256k1": server(key=public_key("secp256k1")),
+        "EC without a curve": client(
+            key=encode_sequence(
+                encode_sequence(encode_oid(oids.EC_PUBLIC_KEY)), encode_bit_string(b"\x04")
+            )
+        ),
+        "RSA without NULL": client(key=NO_NULL),
+        "Ed448": server(
+            key=encode_sequence(
+                encode_sequence(encode_oid("1.3.101.113")), encode_bit_string(bytes(57))
+            )
+        ),
+        "no algorithm": server(key=encode_sequence(encode_sequence(), encode_bit_string(b"a"))),
+    },
+    "public-key.rsa-size": {
+        "1024 bits": client(key=public_key("rsa-1024")),
+        "2047 bits": client(key=rsa_spki(modulus(2047), 65_537)),
+        "8193 bits": client(key=rsa_spki(modulus(8193), 65_537)),
+        "negative": client(key=rsa_spki(-modulus(2048), 65_537)),
+    },
+    "public-key.rsa-exponent": {
+        "3": client(key=rsa_spki(modulus(2048), 3)),
+        "even": client(key=rsa_spki(modulus(2048), 65_538)),
+        "negative": client(key=rsa_spki(modulus(2048), -65_537)),
+        "257 bits": client(key=rsa_spki(modulus(2048), (1 << 256) + 1)),
+    },
+    "subject-key-identifier.mismatch": {
+        "missing": server_extension(oids.SUBJECT_KEY_IDENTIFIER, None),
+        "another": server_extension(
+            oids.SUBJECT_KEY_IDENTIFIER, extensions.subject_key_identifier(bytes(20))
+        ),
+        "malformed": server_extension(
+            oids.SUBJECT_KEY_IDENTIFIER,
+            encode_extension(oids.SUBJECT_KEY_IDENTIFIER, NULL_VALUE),
+        ),
+    },
+    "authority-key-identifier.mismatch": {
+        "missing": server_extension(oids.AUTHORITY_KEY_IDENTIFIER, None),
+        "another": server_extension(
+            oids.AUTHORITY_KEY_IDENTIFIER, extensions.authority_key_identifier(bytes(20))
+        ),
+        "malformed": server_extension(
+            oids.AUTHORITY_KEY_IDENTIFIER,
+            encode_extension(oids.AUTHORITY_KEY_IDENTIFIER, NULL_VALUE),
+        ),
+        "without an identifier": server_extension(
+            oids.AUTHORITY_KEY_IDENTIFIER,
+            encode_extension(oids.AUTHORITY_KEY_IDENTIFIER, encode_sequence()),
+        ),
+    },
+    "key-usage.not-as-profiled": {
+        "missing": server_extension(oids.KEY_USAGE, None),
+        "a CA's": server_extension(oids.KEY_USAGE, extensions.key_usage(KeyUsage.KEY_CERT_SIGN)),
+        "one too many": client(
+            extensions={
+                oids.KEY_USAGE: extensions.key_usage(
+                    KeyUsage.DIGITAL_SIGNATURE, KeyUsage.KEY_ENCIPHERMENT
+                )
+            }
+        ),
+        "not critical": server_extension(
+            oids.KEY_USAGE, encode_extension(oids.KEY_USAGE, b"\x03\x02\x07\x80")
+        ),
+        "zero bits at the end": server_extension(
+            oids.KEY_USAGE, encode_extension(oids.KEY_USAGE, b"\x03\x02\x00\x80", critical=True)
+        ),
+        "RSA server without keyEncipherment": server(key=public_key("rsa-2048")),
+    },
+    "extended-key-usage.not-as-profiled": {
+        "missing": server_extension(oids.EXTENDED_KEY_USAGE, None),
+        "another": server_extension(
+            oids.EXTENDED_KEY_USAGE, extensions.extended_key_usage(oids.CLIENT_AUTH)
+        ),
+        "one too many": server_extension(
+            oids.EXTENDED_KEY_USAGE,
+            extensions.extended_key_usage(oids.SERVER_AUTH, oids.CLIENT_AUTH),
+        ),
+        "a CA with one": Variant(
+            ISSUING_CA, more=[extensions.extended_key_usage(oids.SERVER_AUTH)]
+        ),
+        "malformed": server_extension(
+            oids.EXTENDED_KEY_USAGE, encode_extension(oids.EXTENDED_KEY_USAGE, NULL_VALUE)
+        ),
+    },
+    "basic-constraints.not-as-profiled": {
+        "missing": server_extension(oids.BASIC_CONSTRAINTS, None),
+        "a server that is a CA": server_extension(
+            oids.BASIC_CONSTRAINTS, extensions.basic_constraints(ca=True)
+        ),
+        "a CA that is none": Variant(
+            ISSUING_CA,
+            extensions={oids.BASIC_CONSTRAINTS: extensions.basic_constraints(ca=False)},
+        ),
+        "no path length": Variant(
+            ISSUING_CA,
+            extensions={oids.BASIC_CONSTRAINTS: extensions.basic_constraints(ca=True)},
+        ),
+        "a longer path": Variant(
+            ISSUING_CA,
+            extensions={
+                oids.BASIC_CONSTRAINTS: extensions.basic_constraints(ca=True, path_length=1)
+            },
+        ),
+        "a root with a path length": Variant(
+            ROOT_CA,
+            extensions={
+                oids.BASIC_CONSTRAINTS: extensions.basic_constraints(ca=True, path_length=0)
+            },
+        ),
+        "not critical": server_extension(
+            oids.BASIC_CONSTRAINTS, encode_extension(oids.BASIC_CONSTRAINTS, b"\x30\x00")
+        ),
+        "malformed": server_extension(
+            oids.BASIC_CONSTRAINTS,
+            encode_extension(oids.BASIC_CONSTRAINTS, NULL_VALUE, critical=True),
+        ),
+    },
+    "extension.repeated": {"the same twice": server(more=[extensions.basic_constraints(ca=False)])},
+    "extension.not-allowed": {
+        "name constraints": server(more=[encode_extension("2.5.29.30", b"\x30\x00")]),
+        "a critical one that nobody knows": server(
+            more=[encode_extension("1.2.3", b"\x05\x00", critical=True)]
+        ),
+    },
+    "extension.criticality": {
+        "authority key identifier": server_extension(
+            oids.AUTHORITY_KEY_IDENTIFIER,
+            encode_extension(
+                oids.AUTHORITY_KEY_IDENTIFIER,
+                encode_sequence(implicit(0, issuer_of(TLS_SERVER).facts.key_identifier)),
+                critical=True,
+            ),
+        ),
+        "subject key identifier": server_extension(
+            oids.SUBJECT_KEY_IDENTIFIER,
+            encode_extension(
+                oids.SUBJECT_KEY_IDENTIFIER,
+                encode_octet_string(extensions.key_identifier(public_key("p256"))),
+                critical=True,
+            ),
+        ),
+        "distribution points": server_extension(CRL, CRITICAL_POINTS),
+        "extended key usage": server_extension(
+            oids.EXTENDED_KEY_USAGE,
+            encode_extension(oids.EXTENDED_KEY_USAGE, SERVER_USAGE, critical=True),
+        ),
+        "no check": Variant(
+            OCSP_RESPONDER,
+            extensions={
+                oids.OCSP_NO_CHECK: encode_extension(oids.OCSP_NO_CHECK, NULL_VALUE, critical=True)
+            },
+        ),
+    },
+    "status.not-findable": {
+        "no distribution point": server_extension(CRL, None),
+        "no access": server_extension(AIA, None),
+        "an empty list of points": server_extension(CRL, EMPTY_CRL_POINTS),
+        "a malformed point": server_extension(CRL, encode_extension(CRL, NULL_VALUE)),
+        "a point that is not fetched over HTTP": server_extension(CRL, LDAP_POINT),
+        "a point with a space": server_extension(
+            CRL, extensions.crl_distribution_points("http://a b/")
+        ),
+        "no OCSP": server_extension(AIA, NO_OCSP),
+        "malformed access": server_extension(AIA, encode_extension(AIA, NULL_VALUE)),
+        "a server that is not checked": server(more=[extensions.ocsp_no_check()]),
+        "a responder that is": Variant(OCSP_RESPONDER, extensions={oids.OCSP_NO_CHECK: None}),
+        "a responder with a point": Variant(
+            OCSP_RESPONDER, more=[extensions.crl_distribution_points(CRL_URL)]
+        ),
+        "a value that is not NULL": Variant(
+            OCSP_RESPONDER,
+            extensions={oids.OCSP_NO_CHECK: encode_extension(oids.OCSP_NO_CHECK, b"\x04\x00")},
+        ),
+        "a root with a point": Variant(ROOT_CA, more=[extensions.crl_distribution_points(CRL_URL)]),
+        "a root with access": Variant(
+            ROOT_CA,
+            more=[extensions.authority_information_access(ocsp=OCSP_URL, ca_issuers=None)],
+        ),
+    },
+}
+GOOD_TBS = server().tbs()
+MALFORMED: Mapping[str, bytes] = {
+    "nothing": b"",
+    "an empty sequence": b"\x30\x00",
+    "the last octet is missing": GOOD_TBS[:-1],
+    "octets after it": GOOD_TBS + b"\x00",
+    "a whole certificate": encode_sequence(GOOD_TBS, b"\x30\x00", encode_bit_string(b"a")),
+    "an explicit default": server_extension(
+        oids.BASIC_CONSTRAINTS,
+        encode_sequence(
+            encode_oid(oids.BASIC_CONSTRAINTS), b"\x01\x01\x00", encode_octet_string(b"\x30\x00")
+        ),
+    ).tbs(),
+}
+CASES = [(code, case) for code, variants in BAD.items() for case in variants]
+
+
+def reported_codes() -> Iterator[str]:
+    """Yield the code of every finding that the source of the rules can make."""
+    for source in package_sources():
+        if source.room != "profiles" or source.name == "profiles/model.py":
+            continue
+        for node in ast.walk(source.tree()):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id != "Finding", f"{source.name} bypasses model.error"
+                if node.func.id == "error":
+                    code = node.args[0]
+                    assert isinstance(code, ast.Constant), f"{source.name}: a code that varies"
+                    assert isinstance(code.value, str)
+                    yield code.value
+
+
+def test_every_code_that_a_rule_can_report_has_a_certificate_that_triggers_it() -> None:
+    codes = set(reported_codes())
+    assert len(codes) > 20
+    assert codes == BAD.keys() | {"tbs.malformed"}
+    assert all(BAD.values())
+
+
+@pytest.mark.parametrize(("code", "case"), CASES)
+def test_a_bad_certificate_has_exactly_its_finding(code: str, case: str) -> None:
+    assert BAD[code][case].codes() == [code]
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_octets_that_are_no_certificate_are_a_finding(case: str) -> None:
+    findings = lint(MALFORMED[case], TLS_SERVER, issuer_of(TLS_SERVER).facts)
+    assert [finding.code for finding in findings] == ["tbs.malformed"]
+
+
+def test_every_finding_is_an_error_that_cites_its_clause() -> None:
+    for code, case in CASES:
+        (finding,) = BAD[code][case].findings()
+        assert finding.severity is Severity.ERROR
+        assert finding.cites.startswith("RFC ")
+        assert finding.message
+
+
+def found(lint: Lint, tbs: bytes, profile: Profile, facts: IssuerFacts) -> list[Finding]:
+    return lint.findings(Subject(parse_tbs_certificate(tbs), profile, facts))
+
+
+def test_a_lint_that_remembers_good_shapes_finds_what_one_finds_that_remembers_nothing() -> None:
+    remembering = Lint()
+    for profile in CATALOGUE.values():
+        for kind in KINDS:
+            key = own_key_of(profile) if profile.self_signed else kind
+            facts = issuer_of(profile).facts
+            assert found(remembering, tbs_of(a_draft(profile, key)), profile, facts) == []
+            if profile.name_kinds:
+                octets = tbs_of(a_draft(profile, key, subject=EMPTY_NAME))
+                assert found(remembering, octets, profile, facts) == []
+    for code, case in CASES:
+        variant = BAD[code][case]
+        facts = issuer_of(variant.profile).facts
+        for _again in range(2):
+            findings = found(remembering, variant.tbs(), variant.profile, facts)
+            assert [finding.code for finding in findings] == [code]
+
+
+def test_several_faults_are_several_findings() -> None:
+    codes = server(version=0, serial=0, extensions={SAN: None}).codes()
+    assert sorted(codes) == [
+        "serial-number.out-of-bounds",
+        "subject-alternative-name.missing",
+        "version.not-3",
+    ]
+
+
+@pytest.mark.parametrize("profile", CATALOGUE.values(), ids=lambda each: each.name)
+def test_a_good_certificate_has_no_finding(profile: Profile) -> None:
+    assert Variant(profile).codes() == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("profile", [TLS_SERVER, TLS_CLIENT], ids=lambda each: each.name)
+def test_a_subscriber_may_bring_any_kind_of_key(profile: Profile, kind: str) -> None:
+    octets = tbs_of(a_draft(profile, kind))
+    assert lint(octets, profile, issuer_of(profile).facts) == []
+
+
+def test_a_key_that_cannot_be_read_is_two_findings_and_no_crash() -> None:
+    identifier = {oids.SUBJECT_KEY_IDENTIFIER: extensions.subject_key_identifier(bytes(20))}
+    variant = Broken(TLS_SERVER, extensions=identifier)
+    assert variant.codes() == ["public-key.malformed", "subject-key-identifier.mismatch"]
+
+
+class Broken(Variant):
+    def tbs(self) -> bytes:
+        octets = super().tbs()
+        key = public_key("p256")
+        # As long as a key, and no key.
+        return octets.replace(key, encode_octet_string(bytes(len(key) - 2)))
