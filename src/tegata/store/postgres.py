@@ -145,6 +145,9 @@ class PostgresDatabase:
                     rows = await connection.execute(query, bound, binary=True)
                     await connection.execute("COMMIT")
                 return await rows.fetchall()
+        except (psycopg.DataError, UnicodeEncodeError):
+            # Text with a NUL or a lone surrogate can stand in no column, so nothing matches it.
+            return []
         except psycopg.Error as error:
             raise _problem(error) from error
 

@@ -158,6 +158,10 @@ class SqliteDatabase:
         result = await self._try_transaction(intents)
         if isinstance(result, list):
             return [*result]
+        unknown = isinstance(result, Problem) and result.code is ProblemCode.OUTCOME_UNKNOWN
+        if unknown:
+            # What may stand already must not be applied again.
+            return [result] * len(intents)
         if len(intents) > 1:
             return None
         exhausted = isinstance(result, Problem) and result.code is ProblemCode.STORAGE_EXHAUSTED

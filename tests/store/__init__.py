@@ -1,0 +1,1 @@
+"""The store: engines, schema, policies, partitions, migrations."""
