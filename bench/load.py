@@ -41,7 +41,11 @@ class _Run:
         self.host, self.port = parts.hostname or "", parts.port or 0
         self.tls = ssl.create_default_context(cafile=plan.tls_ca) if plan.tls_ca else None
         connection = "keep-alive" if plan.keep_alive else "close"
-        lines = [f"POST {parts.path} HTTP/1.1", f"Host: {parts.netloc}", f"Connection: {connection}"]
+        lines = [
+            f"POST {parts.path} HTTP/1.1",
+            f"Host: {parts.netloc}",
+            f"Connection: {connection}",
+        ]
         lines += [f"{name}: {value}" for name, value in plan.headers.items()]
         head = "\r\n".join(lines)
         octets = [body.encode("latin-1") for body in plan.bodies]

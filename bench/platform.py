@@ -46,7 +46,9 @@ class Running:
 
 
 @contextmanager
-def running(data: Path, *options: str, environment: dict[str, str] | None = None) -> Iterator[Running]:
+def running(
+    data: Path, *options: str, environment: dict[str, str] | None = None
+) -> Iterator[Running]:
     """Start the demo on free ports."""
     command = [
         str(Path(sys.executable).with_name("tegata")), "serve", "--demo", "--data", str(data),
