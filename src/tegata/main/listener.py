@@ -36,6 +36,7 @@ HEADERS_MAXIMUM = 32 * 1024
 FRAMING_MAXIMUM = 1024 * 1024
 DRAIN_TIMEOUT = 20.0
 _BACKLOG = 4096
+_ACCEPT_AGAIN = 0.1
 _TICK = 0.25
 
 AsgiApplication = Callable[..., Any]
@@ -185,21 +186,58 @@ class Listener:
         self._config.load()
         self._state = ServerState()
         self._server: asyncio.Server | None = None
-        self._ticker: asyncio.Task[None] | None = None
+        self._handshakes: OrderedDict[asyncio.Task[None], None] = OrderedDict()
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Accept connections."""
+        if self._tls is None:
+            self._server = await asyncio.get_running_loop().create_server(
+                self._protocol, sock=self._socket, backlog=_BACKLOG
+            )
+        else:
+            self._socket.listen(_BACKLOG)
+            self._tasks.append(asyncio.create_task(self._accept(self._tls)))
+        self._tasks.append(asyncio.create_task(self._tick()))
+
+    async def _accept(self, tls: ssl.SSLContext) -> None:
+        """Accept for TLS. The library knows nothing of a connection before its handshake is over;
+        uncounted, silent ones would use up every descriptor, the other listener's too."""
         loop = asyncio.get_running_loop()
-        timeout = min(HANDSHAKE_TIMEOUT, self._request_timeout) if self._tls is not None else None
-        self._server = await loop.create_server(
-            self._protocol,
-            sock=self._socket,
-            backlog=_BACKLOG,
-            ssl=self._tls,
-            ssl_handshake_timeout=timeout,
-            ssl_shutdown_timeout=FAREWELL_TIMEOUT if self._tls is not None else None,
-        )
-        self._ticker = asyncio.create_task(self._tick())
+        while True:
+            try:
+                accepted, _peer = await loop.sock_accept(self._socket)
+            except OSError as error:
+                _LOG.warning("a connection could not be accepted: %s", error)
+                await asyncio.sleep(_ACCEPT_AGAIN)
+                continue
+            if len(self._handshakes) + len(self._connections.open) >= self._connections.maximum:
+                self._drop_oldest_handshake()
+            handshake = asyncio.create_task(self._shake_hands(accepted, tls))
+            self._handshakes[handshake] = None
+            handshake.add_done_callback(lambda done: self._handshakes.pop(done, None))
+
+    async def _shake_hands(self, accepted: socket.socket, tls: ssl.SSLContext) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                self._protocol,
+                accepted,
+                ssl=tls,
+                ssl_handshake_timeout=min(HANDSHAKE_TIMEOUT, self._request_timeout),
+                ssl_shutdown_timeout=FAREWELL_TIMEOUT,
+            )
+        except OSError as error:  # TLS errors are among them
+            _LOG.debug("a handshake failed: %s", error)
+            accepted.close()
+        except asyncio.CancelledError:
+            accepted.close()
+            raise
+
+    def _drop_oldest_handshake(self) -> None:
+        # Where there is none, `Connections` drops what idles.
+        if self._handshakes:
+            oldest, _none = self._handshakes.popitem(last=False)
+            oldest.cancel()
 
     def _protocol(self) -> TimedProtocol:
         return TimedProtocol(
@@ -221,8 +259,12 @@ class Listener:
 
     async def stop(self) -> None:
         """Stop accepting, answer what is under way, close what idles."""
+        for task in (*self._tasks, *self._handshakes):
+            task.cancel()
         if self._server is not None:
             self._server.close()
+        else:
+            self._socket.close()
         for connection in list(self._connections.open):
             connection.shutdown()
         try:
@@ -233,8 +275,6 @@ class Listener:
             _LOG.warning("%d connections did not end in time", len(self._connections.open))
             for connection in list(self._connections.open):
                 connection.drop()
-        if self._ticker is not None:
-            self._ticker.cancel()
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -25,6 +25,7 @@ from tegata.protocols.crl.endpoints import CrlDoor
 from tegata.protocols.ocsp.endpoints import OcspDoor
 from tegata.protocols.rest.application import RestApplication
 from tegata.protocols.rest.operation import Services
+from tegata.store.jobs import CRL_JOB
 
 _LOG = logging.getLogger(__name__)
 # File descriptors that are not connections: database, logs, signer, libraries.
@@ -54,6 +55,7 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     await signer.start()
     platform = await compose(settings, public_url.rstrip("/"), signer.socket)
     await _settle_blocks(platform)
+    await platform.tenants.complete_openings()
     issuer = await ensure_platform(platform, settings.data)
     tls = await ensure_tls(platform, issuer, settings.data, api)
     demo = await ensure_demo(platform, settings.data) if settings.demo else None
@@ -96,10 +98,15 @@ def public_application(platform: Platform) -> Starlette:
 
 async def _settle_blocks(platform: Platform) -> None:
     """Void what an earlier run of this node reserved and did not record."""
-    for tenant in {tenant for tenant, _issuer in await platform.store.all_issuers()}:
+    issuers = await platform.store.all_issuers()
+    for tenant in {tenant for tenant, _issuer in issuers}:
         voided = await platform.issuance.settle_blocks(tenant, platform.node)
-        if voided:
-            _LOG.warning("%d serials of tenant %s became void", voided, tenant)
+        if not voided:
+            continue
+        _LOG.warning("%d serials of tenant %s became void", voided, tenant)
+        for owner, issuer in issuers:
+            if owner == tenant:
+                await platform.jobs.want(CRL_JOB, issuer, tenant, platform.clock.now())
 
 
 async def _close_blocks(platform: Platform) -> None:

@@ -25,6 +25,7 @@ _TENANT: BindParameter[str] = bindparam("tenant")
 # A tenant sees itself; the operator's tenant sees all (the row policy says the same).
 _VISIBLE = or_(tenant.c.id == _TENANT, literal_column(f"'{PLATFORM_TENANT}'") == _TENANT)
 _FIND_TENANT = Statement(select(tenant).where(tenant.c.id == bindparam("wanted"), _VISIBLE))
+_FIND_TENANT_NAMED = Statement(select(tenant).where(tenant.c.name == bindparam("name"), _VISIBLE))
 _LIST_TENANTS = Statement(select(tenant).where(_VISIBLE).order_by(tenant.c.id))
 _SET_STATE = Statement(
     update(tenant).where(tenant.c.id == _TENANT).values(state=bindparam("new_state"))
@@ -82,6 +83,11 @@ class TenancyReads(ReadsBase):
     async def find_tenant(self, scope: TenantScope, tenant: TenantId) -> Tenant | None:
         """A tenant that the scope may see: its own, or any for the operator."""
         rows = await self.database.fetch(scope.tenant, _FIND_TENANT, {"wanted": tenant})
+        return _tenant(rows[0]) if rows else None
+
+    async def find_tenant_named(self, scope: TenantScope, name: str) -> Tenant | None:
+        """A tenant that the scope may see, by its name."""
+        rows = await self.database.fetch(scope.tenant, _FIND_TENANT_NAMED, {"name": name})
         return _tenant(rows[0]) if rows else None
 
     async def list_tenants(self, scope: TenantScope) -> Sequence[Tenant]:

@@ -83,6 +83,10 @@ class TenancyStore(Protocol):
         """A tenant that the scope may see: its own, or any for the operator."""
         ...
 
+    async def find_tenant_named(self, scope: TenantScope, name: str) -> Tenant | None:
+        """A tenant that the scope may see, by its name."""
+        ...
+
     async def list_tenants(self, scope: TenantScope) -> Sequence[Tenant]:
         """The tenants that the scope may see, oldest first."""
         ...

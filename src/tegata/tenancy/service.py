@@ -10,8 +10,8 @@ from tegata.issuance.model import Issuer
 from tegata.kernel.event import AuditEvent, Decision
 from tegata.kernel.ids import IssuerId, TenantId, encode_id, time_ordered
 from tegata.kernel.ports import Clock, Randomness
-from tegata.kernel.problem import Problem
-from tegata.kernel.scope import TenantScope, platform_acts
+from tegata.kernel.problem import Problem, ProblemCode
+from tegata.kernel.scope import PLATFORM_TENANT, TenantScope, platform_acts
 from tegata.kernel.signing import KeyPurpose
 from tegata.revocation.service import CrlService
 from tegata.tenancy.model import Tenant, TenantState
@@ -42,6 +42,8 @@ class TenantService:
 
         The operator's act stands in the operator's record, the opening in the tenant's own.
         """
+        if await self.store.find_tenant_named(scope, name) is not None:
+            raise Problem(ProblemCode.TENANT_EXISTS, "another tenant has this name")
         now = self.clock.now()
         if tenant is None:
             octets = time_ordered(int(now.timestamp() * 1000), self.randomness.octets(10))
@@ -61,6 +63,17 @@ class TenantService:
                 await unit.commit()
         issuing = await self.complete(opened)
         return Tenant(tenant, name, TenantState.ACTIVE, now), issuing
+
+    async def complete_openings(self) -> int:
+        """Complete every tenant that a crash left half open; how many there were."""
+        half_open = [
+            tenant
+            for tenant in await self.store.list_tenants(platform_acts(PLATFORM_TENANT, "tenancy"))
+            if tenant.state is TenantState.OPENING
+        ]
+        for tenant in half_open:
+            await self.complete(tenant)
+        return len(half_open)
 
     async def complete(self, tenant: Tenant) -> Issuer:
         """Make whatever the tenant's opening has not made yet; its issuing CA."""

@@ -6,7 +6,6 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 
@@ -29,11 +28,16 @@ _PREFIX = b"/ocsp/"
 _MEDIA_TYPE = "application/ocsp-response"
 
 
-@dataclass(frozen=True, slots=True)
+# Answers that are worked on at once; beyond them the client is told to try later.
+UNDER_WAY_MAXIMUM = 1024
+
+
 class OcspDoor:
     """The OCSP responder's HTTP side."""
 
-    service: OcspService
+    def __init__(self, service: OcspService) -> None:
+        self._service = service
+        self._under_way = 0
 
     def routes(self) -> Sequence[Route]:
         """The routes of this protocol."""
@@ -64,10 +68,15 @@ class OcspDoor:
             asked = parse_ocsp_request(octets)
         except (DerError, ValueError, IndexError):
             return _error(ResponseStatus.MALFORMED_REQUEST)
+        if self._under_way >= UNDER_WAY_MAXIMUM:
+            return _error(ResponseStatus.TRY_LATER)
+        self._under_way += 1
         try:
-            answer = await self.service.answer(asked)
+            answer = await self._service.answer(asked)
         except Problem as problem:
             return _error(STATUS[problem.code])
+        finally:
+            self._under_way -= 1
         if answer is None:
             return _error(ResponseStatus.UNAUTHORIZED)
         return _success(asked, answer, cacheable=cacheable)

@@ -22,6 +22,8 @@ from tegata.protocols.rest.openapi import openapi_document
 from tegata.protocols.rest.operation import Endpoint, Operation, Services
 from tegata.protocols.rest.problems import MEDIA_TYPE, TABLE, problem_response
 
+# Requests that are worked on at once; what comes beyond them is told so and costs nothing.
+UNDER_WAY_MAXIMUM = 1024
 _LOG = logging.getLogger(__name__)
 
 OPERATIONS: tuple[Operation[Any], ...] = (*certificates.OPERATIONS, *tenancy.OPERATIONS)
@@ -38,6 +40,7 @@ class RestApplication:
 
     def __init__(self, services: Services) -> None:
         self._base_url = services.base_url
+        self._under_way = 0
         document = msgspec.json.encode(openapi_document(OPERATIONS, services.base_url))
 
         async def describe(_request: Request) -> Response:
@@ -55,21 +58,28 @@ class RestApplication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
+        if self._under_way >= UNDER_WAY_MAXIMUM:
+            busy = Problem(ProblemCode.OVERLOADED, "too many requests are under way")
+            await self._refusal(scope, busy)(scope, receive, send)
+            return
         # Makes the router raise what it would otherwise answer in words of its own.
         scope["app"] = self
+        self._under_way += 1
         try:
             await self._router(scope, receive, send)
         except HTTPException as error:
-            problem = Problem(_HTTP_PROBLEMS[error.status_code], "")
-            language = _language(Request(scope))
-            response = problem_response(problem, language, self._base_url)
-            if error.headers:
-                response.headers.update(error.headers)
+            response = self._refusal(scope, Problem(_HTTP_PROBLEMS[error.status_code]))
+            response.headers.update(error.headers or {})
             await response(scope, receive, send)
         except Exception:  # noqa: BLE001
             # A bug: logged whole, answered with no detail (RFC 9457's about:blank).
             _LOG.exception("a request failed")
             await Response(_INTERNAL, 500, media_type=MEDIA_TYPE)(scope, receive, send)
+        finally:
+            self._under_way -= 1
+
+    def _refusal(self, scope: Scope, problem: Problem) -> Response:
+        return problem_response(problem, _language(Request(scope)), self._base_url)
 
 
 async def _health(_request: Request) -> Response:
