@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from email.utils import format_datetime
 from math import inf
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -72,6 +72,40 @@ class Connections:
         self.open.pop(connection, None)
 
 
+class GatheringTransport:
+    """A transport that sends what is written in one turn of the loop together.
+
+    The library writes head and body of an answer apart, which would make two TLS records and
+    two system calls of what fits one.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._unsent: list[bytes] = []
+        self.abort = transport.abort
+        self.is_closing = transport.is_closing
+        self.get_extra_info = transport.get_extra_info
+        self.pause_reading = transport.pause_reading
+        self.resume_reading = transport.resume_reading
+
+    def write(self, data: bytes) -> None:
+        """Send, at the end of this turn."""
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent.append(data)
+
+    def _flush(self) -> None:
+        if self._unsent and not self._transport.is_closing():
+            self._transport.write(b"".join(self._unsent))
+        self._unsent.clear()
+
+    def close(self) -> None:
+        """Send what is unsent, then close."""
+        self._flush()
+        self._transport.close()
+
+
 class TimedProtocol(HttpToolsProtocol):
     """The library's HTTP protocol, with a deadline for every request."""
 
@@ -91,6 +125,7 @@ class TimedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock: the first request must be whole in time."""
         super().connection_made(transport)
+        self.transport = cast(asyncio.Transport, GatheringTransport(transport, self.loop))
         self._connections.add(self)
         self._within(self._request_timeout)
 

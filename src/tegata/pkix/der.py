@@ -151,6 +151,7 @@ def encode_named_bits(bits: Iterable[int]) -> bytes:
     return wrap(BIT_STRING, bytes((octets * 8 - used,)) + reversed_bits.to_bytes(octets, "big"))
 
 
+@lru_cache(maxsize=256)
 def encode_time(instant: datetime) -> bytes:
     """A Time as RFC 5280 section 4.1.2.5 asks: UTCTime to the end of 2049, then GeneralizedTime."""
     instant = instant.astimezone(UTC)

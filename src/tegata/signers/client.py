@@ -22,7 +22,8 @@ from tegata.kernel.signing import DataKeyKind, KeyAlgorithm, KeyPurpose, Signing
 from tegata.profiles.lint import RULE_SET
 from tegata.signers import messages
 
-ANSWER_TIMEOUT = 20.0
+# Seconds; an answer is given up after one to two times this long.
+ANSWER_TIMEOUT = 15.0
 _HEADER = 4
 
 R = TypeVar("R")
@@ -33,6 +34,7 @@ class _Connection(asyncio.Protocol):
         self.waiting: dict[int, asyncio.Future[messages.Reply]] = {}
         self.open = True
         self._unsent: list[bytes] = []
+        self._watch: asyncio.TimerHandle | None = None
         self._buffer = bytearray()
         self._decoder = msgspec.msgpack.Decoder(messages.Answer)
         self.transport: asyncio.Transport | None = None
@@ -40,6 +42,26 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports do not inherit from asyncio's.
         self.transport = cast(asyncio.Transport, transport)
+
+    def wait(self, number: int, answer: asyncio.Future[messages.Reply]) -> None:
+        """Expect an answer, within bounds. One timer watches over all that are expected."""
+        self.waiting[number] = answer
+        if self._watch is None:
+            loop = asyncio.get_running_loop()
+            self._watch = loop.call_later(ANSWER_TIMEOUT, self._look, number)
+
+    def _look(self, number: int) -> None:
+        """Give up what was expected when the timer was set and has not come since."""
+        self._watch = None
+        for late in [each for each in self.waiting if each <= number]:
+            future = self.waiting.pop(late)
+            if not future.done():
+                future.set_exception(
+                    Problem(ProblemCode.SIGNER_UNAVAILABLE, "the signer does not answer")
+                )
+        if self.waiting:
+            loop = asyncio.get_running_loop()
+            self._watch = loop.call_later(ANSWER_TIMEOUT, self._look, max(self.waiting))
 
     def send(self, frame: bytes) -> None:
         """Send a frame, together with all others of this turn of the loop."""
@@ -66,6 +88,8 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's)
         self.open = False
+        if self._watch is not None:
+            self._watch.cancel()
         for future in self.waiting.values():
             if not future.done():
                 future.set_exception(
@@ -167,14 +191,11 @@ class SignerClient:
         self._number += 1
         number = self._number
         future: asyncio.Future[messages.Reply] = asyncio.get_running_loop().create_future()
-        connection.waiting[number] = future
+        connection.wait(number, future)
         octets = self._encoder.encode(messages.Envelope(number, request))
         connection.send(len(octets).to_bytes(_HEADER, "big") + octets)
         try:
-            async with asyncio.timeout(ANSWER_TIMEOUT):
-                return await future
-        except TimeoutError as error:
-            raise Problem(ProblemCode.SIGNER_UNAVAILABLE, "the signer does not answer") from error
+            return await future
         finally:
             connection.waiting.pop(number, None)
 

@@ -136,8 +136,8 @@ class SqliteDatabase:
         self._waiting.append(order)
         if self._committing is None or self._committing.done():
             self._committing = asyncio.create_task(self._commit_all())
-        # Once queued it will be applied: a caller that gives up must not stop the others.
-        return await asyncio.shield(order.done)
+        # Once queued it will be applied, also when this caller gives up: the task owns it.
+        return await order.done
 
     async def _commit_all(self) -> None:
         while self._waiting:

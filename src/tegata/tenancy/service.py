@@ -51,16 +51,17 @@ class TenantService:
         opened = Tenant(tenant, name, TenantState.OPENING, now)
         wrapped = await self.data_keys.create(tenant)
         own = TenantScope(tenant, scope.actor)
+        if scope.tenant != tenant:
+            # First: a crash after it leaves an act without an effect, never the other way round.
+            async with self.store.open_unit(scope) as unit:
+                unit.audit(_tenant_event(scope, "open", tenant, request_digest, name))
+                await unit.commit()
         async with self.store.open_unit(own) as unit:
             unit.add_tenant(opened)
             for kind, octets in wrapped.items():
                 unit.add_data_key(kind, octets, now)
             unit.audit(_tenant_event(own, "open", tenant, request_digest, name))
             await unit.commit()
-        if scope.tenant != tenant:
-            async with self.store.open_unit(scope) as unit:
-                unit.audit(_tenant_event(scope, "open", tenant, request_digest, name))
-                await unit.commit()
         issuing = await self.complete(opened)
         return Tenant(tenant, name, TenantState.ACTIVE, now), issuing
 
