@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -9,6 +10,17 @@ import psycopg
 from tegata.store.sqlite import connect
 
 Columns = dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a database holds: columns by table, and the kinds of its jobs."""
+
+    columns: Columns
+    queues: tuple[str, ...]
+
+
+_QUEUES = "SELECT DISTINCT kind FROM job"
 
 _SQLITE = (
     "SELECT tables.name, columns.name FROM sqlite_schema AS tables, "
@@ -26,19 +38,25 @@ _POSTGRES = (
 )
 
 
-def discover_sqlite(path: Path) -> Columns:
-    """Every table and view with its columns."""
+def discover_sqlite(path: Path) -> Holdings:
+    """Every table and view with its columns, and every kind of job."""
     connection = connect(path, read_only=True)
     try:
-        return _gather(connection.execute(_SQLITE).fetchall())
+        columns = _gather(connection.execute(_SQLITE).fetchall())
+        return Holdings(columns, _kinds(connection.execute(_QUEUES).fetchall()))
     finally:
         connection.close()
 
 
-def discover_postgres(url: str) -> Columns:
-    """Every table and view with its columns."""
+def discover_postgres(url: str) -> Holdings:
+    """Every table and view with its columns, and every kind of job."""
     with psycopg.connect(url) as connection:
-        return _gather(connection.execute(_POSTGRES).fetchall())
+        columns = _gather(connection.execute(_POSTGRES).fetchall())
+        return Holdings(columns, _kinds(connection.execute(_QUEUES).fetchall()))
+
+
+def _kinds(rows: list[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(kind for (kind,) in rows)
 
 
 def _gather(rows: list[tuple[str, str]]) -> Columns:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tegata.kernel.signing import DataKeyKind
+from tegata.store.discovery import Holdings
 from tegata.store.jobs import CRL_JOB, RESPONDER_JOB
 from tegata.store.schema import metadata
 
@@ -199,9 +200,12 @@ def differences(found: Mapping[str, Sequence[str]]) -> list[str]:
     return problems
 
 
-def require_inventory(found: Mapping[str, Sequence[str]]) -> None:
-    """`InventoryError` when a database holds a column that nobody classed, or lacks one."""
-    problems = differences(found)
+def require_inventory(found: Holdings) -> None:
+    """`InventoryError` when a database holds what nobody classed, or lacks what somebody did."""
+    problems = differences(found.columns)
+    problems += [
+        f"queue {kind} is not in the inventory" for kind in found.queues if kind not in QUEUES
+    ]
     if problems:
         raise InventoryError("; ".join(problems))
 
