@@ -30,6 +30,8 @@ class Client:
             described = json.loads(context.read_text())
         except (OSError, ValueError) as error:
             raise click.ClickException(f"{context}: {error}") from error
+        if not isinstance(described, dict) or not {"api", "tls_ca"} <= described.keys():
+            raise click.ClickException(f"{context}: not the context of a platform")
         return cls(described, token_file)
 
     def call(
@@ -50,8 +52,8 @@ class Client:
         if body is not None:
             request.data = json.dumps(body).encode()
             request.add_header("Content-Type", "application/json")
-        tls = ssl.create_default_context(cafile=self.context["tls_ca"])
         try:
+            tls = ssl.create_default_context(cafile=self.context["tls_ca"])
             with urllib.request.urlopen(  # noqa: S310 (https, from context)
                 request, timeout=_TIMEOUT, context=tls
             ) as answer:
@@ -66,7 +68,10 @@ class Client:
         file = self.token_file or self.context.get("token_file")
         if file is None:
             raise click.ClickException("give --token-file: the context names none")
-        return Path(file).read_text().strip()
+        try:
+            return Path(file).read_text().strip()
+        except (OSError, ValueError) as error:
+            raise click.ClickException(f"{file}: {error}") from error
 
 
 def _problem(error: urllib.error.HTTPError) -> str:

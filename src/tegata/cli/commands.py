@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import click
 
@@ -31,6 +32,11 @@ def _connected(function: F) -> F:
         help="A file with a token; by default the one that the context names.",
     )
     return context(token(function))
+
+
+def _path(collection: str, identifier: str) -> str:
+    """Where one thing of a collection is; what was typed names nothing else."""
+    return f"/v1/{collection}/{quote(identifier, safe='')}"
 
 
 def _show(value: object) -> None:
@@ -76,7 +82,7 @@ def issue(
 @click.argument("identifier")
 def show(context: Path, token_file: Path | None, identifier: str) -> None:
     """Show a certificate and its status."""
-    _show(Client.open(context, token_file).call("GET", f"/v1/certificates/{identifier}"))
+    _show(Client.open(context, token_file).call("GET", _path("certificates", identifier)))
 
 
 @certificate.command("list")
@@ -113,7 +119,7 @@ def list_certificates(
 def revoke(context: Path, token_file: Path | None, identifier: str, reason: str) -> None:
     """Revoke a certificate, for good."""
     client = Client.open(context, token_file)
-    _show(client.call("POST", f"/v1/certificates/{identifier}/revoke", {"reason": reason}))
+    _show(client.call("POST", _path("certificates", identifier) + "/revoke", {"reason": reason}))
 
 
 def _lister(name: str, path: str, text: str) -> click.Command:
@@ -164,7 +170,7 @@ def create_token(
 @click.argument("identifier")
 def revoke_token(context: Path, token_file: Path | None, identifier: str) -> None:
     """Revoke a token, for good."""
-    Client.open(context, token_file).call("DELETE", f"/v1/tokens/{identifier}")
+    Client.open(context, token_file).call("DELETE", _path("tokens", identifier))
 
 
 @click.group("tenant")

@@ -154,7 +154,6 @@ FOLDERS: Mapping[str, Entry] = {
     "tegata.sqlite": _customer("as its columns", "as its columns"),
     "tegata.sqlite-wal": _customer("as its columns", "as its columns"),
     "tegata.sqlite-shm": _customer("as its columns", "as its columns"),
-    "tegata.sqlite.lock": _provider("life of the node"),
     "tls": _provider("replaced with the certificate"),
     "context.json": _provider("one run"),
     "demo.token": _customer(_TENANT_LIFE),
