@@ -1,0 +1,1 @@
+"""The journeys, through the real doors of a running server."""

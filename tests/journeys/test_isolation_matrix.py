@@ -1,0 +1,501 @@
+"""Every route of the running server, with another tenant's ids in every place that takes one.
+
+Routes come from the server's own description. A route without a case fails, and so does a case
+without a route. Whatever one tenant tries, the other's data and record stay as they are, and
+what the first was refused stands in its own record.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from tegata.protocols.rest.application import OPERATIONS
+from tests.journeys.platform import Answer, Caller, Json, Server, Tenant, eventually, exchange
+from tests.journeys.requests import make_csr
+from tests.journeys.status import chain_of, crl_of, entry_of
+
+ROUTES_MINIMUM = 13
+ATTEMPTS_MINIMUM = 300
+# A target that names no operation is refused before anybody asks who sent it.
+NAMELESS = {"route.unknown", "method.not-allowed"}
+REFUSED = {400, 401, 403, 404, 405}
+
+Route = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Victim:
+    """The other tenant, and what it has."""
+
+    tenant: Tenant
+    root: str
+    good: Json
+    revoked: Json
+    bounded: Json
+    key: str
+
+    @property
+    def token(self) -> str:
+        """The text of its administrator's token."""
+        return self.tenant.caller.token
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What must stand in no answer to anybody else."""
+        return (
+            self.tenant.id, self.tenant.name, self.tenant.issuer, self.root,
+            self.good["id"], self.good["serial"], self.revoked["id"], self.revoked["serial"],
+            self.bounded["id"], self.bounded["name"], token_id(self.token), "victim.example.test",
+        )  # fmt: skip
+
+    def snapshot(self) -> Json:
+        """All that it can see of itself."""
+        caller = self.tenant.caller
+        return {
+            "certificates": caller.certificates(limit=200),
+            "tokens": caller.items("/v1/tokens"),
+            "issuers": caller.items("/v1/issuers"),
+            "events": caller.events(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request that must not reach another tenant. `code` is None where it may succeed with
+    what is the sender's own (a search that finds nothing)."""
+
+    method: str
+    target: str
+    code: str | None
+    body: object = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class World:
+    """Who attacks, and whom."""
+
+    attacker: Tenant
+    victim: Victim
+
+
+def token_id(token: str) -> str:
+    return "tok_" + token.split("_")[2]
+
+
+def issue(world: World) -> Iterator[Attempt]:
+    csr = make_csr("attacker.example.test")
+    for issuer in (world.victim.tenant.issuer, world.victim.root):
+        for headers in ({}, {"Idempotency-Key": world.victim.key}):
+            body = {"issuer": issuer, "profile": "tls-server", "csr": csr}
+            yield Attempt("POST", "/v1/certificates", "issuer.unknown", body, headers)
+    own = {"issuer": world.attacker.issuer, "profile": "tls-server", "csr": csr}
+    target = "/v1/certificates"
+    tenant = world.victim.tenant.id
+    yield Attempt("POST", target, "request.unknown-field", {**own, "tenant": tenant})
+    # The same key in another tenant is another key.
+    yield Attempt("POST", target, None, own, {"Idempotency-Key": world.victim.key})
+    swapped = {**own, "issuer": world.victim.good["id"]}
+    yield Attempt("POST", target, "issuer.unknown", swapped)
+    upper = {**own, "issuer": world.victim.tenant.issuer.upper()}
+    yield Attempt("POST", target, "issuer.unknown", upper)
+    yield Attempt("POST", target, "request.malformed", {**own, "issuer": "\0"})
+    yield Attempt("POST", target, "profile.unknown", {**own, "profile": "issuing-ca"})
+
+
+def list_certificates(world: World) -> Iterator[Attempt]:
+    victim = world.victim
+    for query in (
+        f"issuer={victim.tenant.issuer}", f"issuer={victim.root}",
+        f"after={victim.good['id']}", f"after={victim.revoked['id']}",
+        f"serial={victim.good['serial']}", f"serial={victim.revoked['serial']}",
+        f"serial={victim.good['serial']}&issuer={victim.tenant.issuer}",
+        f"serial={victim.good['serial']}&issuer={world.attacker.issuer}",
+        "dns_name=victim.example.test",
+        f"dns_name=victim.example.test&issuer={victim.tenant.issuer}",
+    ):  # fmt: skip
+        yield Attempt("GET", f"/v1/certificates?{query}", None)
+    target = f"/v1/certificates?after={victim.tenant.issuer}"
+    yield Attempt("GET", target, "certificate.unknown")
+
+
+def get_certificate(world: World) -> Iterator[Attempt]:
+    for identifier in (world.victim.good["id"], world.victim.revoked["id"]):
+        yield Attempt("GET", f"/v1/certificates/{identifier}", "certificate.unknown")
+
+
+def revoke_certificate(world: World) -> Iterator[Attempt]:
+    for identifier in (world.victim.good["id"], world.victim.revoked["id"]):
+        for body in ({"reason": "keyCompromise"}, {}):
+            target = f"/v1/certificates/{identifier}/revoke"
+            yield Attempt("POST", target, "certificate.unknown", body)
+
+
+def get_issuer(world: World) -> Iterator[Attempt]:
+    for identifier in (world.victim.tenant.issuer, world.victim.root):
+        yield Attempt("GET", f"/v1/issuers/{identifier}", "issuer.unknown")
+
+
+def create_token(world: World) -> Iterator[Attempt]:
+    for issuers in (
+        [world.victim.tenant.issuer],
+        [world.attacker.issuer, world.victim.root],
+        [world.victim.tenant.id],
+    ):
+        body = {"name": "stolen", "issuers": issuers}
+        yield Attempt("POST", "/v1/tokens", "issuer.unknown", body)
+    tenant = {"name": "stolen", "tenant": world.victim.tenant.id}
+    yield Attempt("POST", "/v1/tokens", "request.unknown-field", tenant)
+    operator = {"name": "stolen", "actions": ["tenants.manage"]}
+    yield Attempt("POST", "/v1/tokens", "authorization.denied", operator)
+
+
+def revoke_token(world: World) -> Iterator[Attempt]:
+    for identifier in (
+        token_id(world.victim.token),
+        world.victim.bounded["id"],
+        world.victim.token,
+        world.victim.tenant.id,
+    ):
+        yield Attempt("DELETE", f"/v1/tokens/{identifier}", "token.unknown")
+
+
+def list_events(_world: World) -> Iterator[Attempt]:
+    for query in ("", "?after=0", "?after=3&limit=200", "?limit=1"):
+        yield Attempt("GET", f"/v1/events{query}", None)
+
+
+def list_own(target: str) -> Callable[[World], Iterator[Attempt]]:
+    """A list without parameters: the sender sees its own."""
+
+    def attempts(_world: World) -> Iterator[Attempt]:
+        yield Attempt("GET", target, None)
+
+    return attempts
+
+
+def open_tenant(world: World) -> Iterator[Attempt]:
+    for name in ("Another", world.victim.tenant.name):
+        yield Attempt("POST", "/v1/tenants", "authorization.denied", {"name": name})
+
+
+def list_tenants(_world: World) -> Iterator[Attempt]:
+    yield Attempt("GET", "/v1/tenants", "authorization.denied")
+
+
+CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
+    ("POST", "/v1/certificates"): issue,
+    ("GET", "/v1/certificates"): list_certificates,
+    ("GET", "/v1/certificates/{certificate}"): get_certificate,
+    ("POST", "/v1/certificates/{certificate}/revoke"): revoke_certificate,
+    ("GET", "/v1/issuers"): list_own("/v1/issuers"),
+    ("GET", "/v1/issuers/{issuer}"): get_issuer,
+    ("GET", "/v1/profiles"): list_own("/v1/profiles"),
+    ("POST", "/v1/tokens"): create_token,
+    ("GET", "/v1/tokens"): list_own("/v1/tokens"),
+    ("DELETE", "/v1/tokens/{token}"): revoke_token,
+    ("GET", "/v1/events"): list_events,
+    ("POST", "/v1/tenants"): open_tenant,
+    ("GET", "/v1/tenants"): list_tenants,
+}
+# What an operator's token may do, in the operator's own space.
+OPERATORS = {
+    ("POST", "/v1/tokens"),
+    ("GET", "/v1/tokens"),
+    ("DELETE", "/v1/tokens/{token}"),
+    ("GET", "/v1/events"),
+    ("POST", "/v1/tenants"),
+    ("GET", "/v1/tenants"),
+}
+EVENTS = {(each.method, each.path): each.event for each in OPERATIONS}
+
+
+@pytest.fixture(scope="module")
+def victim(server: Server) -> Victim:
+    tenant = server.open_tenant("Isolation victim")
+    good = tenant.issue(make_csr("victim.example.test"), Idempotency_Key="isolation")
+    revoked = tenant.issue(make_csr("victim.example.test"))
+    tenant.revoke(revoked["id"], "superseded").good()
+    bounded = tenant.caller.post("/v1/tokens", {"name": "victim's own", "issuers": [tenant.issuer]})
+    root = next(each["id"] for each in tenant.issuers if each["id"] != tenant.issuer)
+    authority = chain_of(revoked)[0]
+    # The CRL that follows the revocation is an event of its own: it must be there before.
+    eventually(lambda: entry_of(crl_of(server.public, tenant.issuer, authority), revoked))
+    eventually(lambda: _settled(tenant))
+    return Victim(tenant, root, good, revoked, bounded.good(201), "isolation")
+
+
+@pytest.fixture(scope="module")
+def world(server: Server, victim: Victim) -> World:
+    attacker = server.open_tenant("Isolation attacker")
+    attacker.issue(make_csr("attacker.example.test"))
+    return World(attacker, victim)
+
+
+def _settled(tenant: Tenant) -> bool:
+    published = [fact for fact in tenant.caller.facts() if fact["action"].endswith("crl:publish")]
+    return len(published) == 3  # two first lists, and one after the revocation
+
+
+def routes_of(server: Server) -> set[Route]:
+    """The operations that the running server describes."""
+    paths = server.api.get("/openapi.json").good()["paths"]
+    return {(method.upper(), path) for path, item in paths.items() for method in item}
+
+
+def send(server: Server, attempts: list[Attempt], caller: Caller | None) -> list[Answer]:
+    """Send every attempt on one connection, with the token of the caller if there is one."""
+    connection = server.api.connect()
+    answers = []
+    try:
+        for attempt in attempts:
+            octets = None if attempt.body is None else json.dumps(attempt.body).encode()
+            headers = {} if octets is None else {"Content-Type": "application/json"}
+            if caller is not None:
+                headers["Authorization"] = f"Bearer {caller.token}"
+            headers |= attempt.headers
+            answer = exchange(connection, attempt.method, attempt.target, octets, headers)
+            answers.append(answer)
+    finally:
+        connection.close()
+    return answers
+
+
+def refusals(caller: Caller) -> Counter[tuple[str, str]]:
+    """How often each action was refused with each code, by a principal's own record."""
+    return Counter(
+        (fact["action"], fact["code"])
+        for fact in caller.facts()
+        if fact["decision"] == "refused" and fact["actor"].endswith(token_id(caller.token))
+    )
+
+
+def concrete(route: Route, world: World) -> list[Attempt]:
+    """The attempts of a route, each with its method and path as described."""
+    return list(CASES[route](world))
+
+
+def test_every_route_has_a_case_and_every_case_a_route(server: Server) -> None:
+    routes = routes_of(server)
+    assert routes == set(CASES) == set(EVENTS)
+    assert len(routes) >= ROUTES_MINIMUM
+
+
+def test_another_tenants_ids_are_unknown_in_every_place(server: Server, world: World) -> None:
+    before, caller = world.victim.snapshot(), world.attacker.caller
+    recorded = refusals(caller)
+    expected: Counter[tuple[str, str]] = Counter()
+    for route in CASES:
+        attempts = concrete(route, world)
+        assert attempts
+        for attempt, answer in zip(attempts, send(server, attempts, caller), strict=True):
+            require_nothing_of(world.victim, answer)
+            if attempt.code is None:
+                assert answer.status in (200, 201), attempt
+            else:
+                assert answer.code == attempt.code, attempt
+                assert answer.status in REFUSED
+                expected[EVENTS[route], answer.code] += 1
+    assert sum(expected.values()) > 25
+    assert refusals(caller) - recorded == expected
+    assert world.victim.snapshot() == before
+
+
+def test_a_search_for_another_tenants_certificates_finds_nothing(world: World) -> None:
+    caller, victim = world.attacker.caller, world.victim
+    for query in (
+        {"issuer": victim.tenant.issuer},
+        {"serial": victim.good["serial"]},
+        {"dns_name": "victim.example.test"},
+    ):
+        assert caller.get("/v1/certificates", **query).good() == {"items": [], "next": None}
+    # Another tenant's id is a place in time and no more.
+    items = caller.get("/v1/certificates", after=victim.good["id"]).good()["items"]
+    assert {item["id"] for item in items} <= {item["id"] for item in caller.certificates()}
+
+
+def test_the_same_idempotency_key_in_another_tenant_is_another_key(world: World) -> None:
+    body = world.attacker.issue(make_csr("key.example.test"), Idempotency_Key="isolation-2")
+    assert body["id"] != world.victim.good["id"]
+    assert body["issuer"] == world.attacker.issuer
+
+
+@pytest.mark.parametrize("swap", [False, True], ids=["forward", "backward"])
+def test_a_token_that_was_tampered_with_opens_no_route(
+    server: Server, world: World, *, swap: bool
+) -> None:
+    before = world.victim.snapshot()
+    own = len(world.attacker.caller.events())
+    prefix, tenant, identifier, secret = world.attacker.caller.token.split("_")
+    _, other_tenant, other_identifier, other_secret = world.victim.token.split("_")
+    if swap:
+        tenant, identifier, secret, other_tenant, other_identifier, other_secret = (
+            other_tenant, other_identifier, other_secret, tenant, identifier, secret,
+        )  # fmt: skip
+    tampered = [
+        (prefix, other_tenant, identifier, secret),
+        (prefix, other_tenant, other_identifier, secret),
+        (prefix, tenant, other_identifier, other_secret),
+        (prefix, tenant, identifier, other_secret),
+        (prefix, "platform", identifier, secret),
+        (prefix, other_tenant.upper(), other_identifier, other_secret),
+        (prefix, other_tenant, other_identifier, other_secret[:-1]),
+        (prefix, other_tenant, other_identifier, ""),
+        (prefix, f"%{other_tenant}", other_identifier, other_secret),
+        (prefix, f"ten_{other_tenant}", other_identifier, other_secret),
+        ("tgx", other_tenant, other_identifier, other_secret),
+    ]
+    attempts = [attempt for route in CASES for attempt in concrete(route, world)[:1]]
+    tried = 0
+    for parts in tampered:
+        caller = Caller(server.api, "_".join(parts))
+        for answer in send(server, attempts, caller):
+            assert (answer.status, answer.code) == (401, "authentication.failed"), parts
+            assert answer.headers["www-authenticate"]
+            tried += 1
+    assert tried == len(tampered) * len(CASES)
+    # Whose token that would be, nobody knows: no record of anybody has it.
+    assert world.victim.snapshot() == before
+    assert len(world.attacker.caller.events()) == own
+
+
+def test_without_a_token_no_route_answers(server: Server, world: World) -> None:
+    before = world.victim.snapshot()
+    attempts = [attempt for route in CASES for attempt in concrete(route, world)]
+    headers: list[dict[str, str]] = [
+        {},
+        {"Authorization": ""},
+        {"Authorization": "Bearer"},
+        {"Authorization": f"Basic {world.victim.token}"},
+        {"Authorization": world.victim.token},
+        {"X-Authorization": f"Bearer {world.victim.token}"},
+    ]
+    for each in headers:
+        bare = [
+            Attempt(attempt.method, attempt.target, None, attempt.body, {**attempt.headers, **each})
+            for attempt in attempts
+        ]
+        for answer in send(server, bare, None):
+            assert (answer.status, answer.code) == (401, "authentication.required")
+    assert world.victim.snapshot() == before
+
+
+def test_tricks_with_paths_lead_nowhere(server: Server, world: World) -> None:
+    before, caller = world.victim.snapshot(), world.attacker.caller
+    recorded = refusals(caller)
+    expected: Counter[tuple[str, str]] = Counter()
+    tried = 0
+    for route in CASES:
+        attempts = list(tricks(route, world))
+        for attempt, answer in zip(attempts, send(server, attempts, caller), strict=True):
+            require_nothing_of(world.victim, answer)
+            assert answer.status in REFUSED, attempt
+            if answer.code not in NAMELESS:
+                expected[EVENTS[route], answer.code] += 1
+            tried += 1
+    assert tried >= 60
+    assert refusals(caller) - recorded == expected
+    assert world.victim.snapshot() == before
+
+
+def tricks(route: Route, world: World) -> Iterator[Attempt]:
+    """A route with its path written in ways that a router or a store might take for another."""
+    method, path = route
+    body: object = {} if method == "POST" else None
+    tenant = world.victim.tenant.id
+    yield Attempt(method, f"{path}/".replace("{", "").replace("}", ""), None, body)
+    plain = path.partition("{")[0].rstrip("/")
+    # Not `//v1`: that would name a host.
+    for target in (
+        plain.replace("/v1", "/v1/.", 1), plain.replace("/v1", "/V1", 1),
+        plain.replace("/v1", "/v1%2f", 1), f"/v1/tenants/{tenant}{plain[3:]}",
+        f"/{tenant}{plain}", f"{plain}/..%2f..%2fv1/tenants",
+    ):  # fmt: skip
+        yield Attempt(method, target, None, body)
+    if "{" not in path:
+        return
+    head, _, rest = path.partition("{")
+    name, _, tail = rest.partition("}")
+    victims = {
+        "certificate": world.victim.good["id"],
+        "issuer": world.victim.tenant.issuer,
+        "token": token_id(world.victim.token),
+    }
+    identifier = victims[name]
+    for text in (
+        identifier.upper(), identifier.replace("_", "%5F").upper(), f"{identifier}%00",
+        f"%00{identifier}", f"{identifier}%20", f"%20{identifier}", f"{identifier}.",
+        f"{identifier};a=b", f"..%2f{identifier}", f"..%2F..%2Fv1%2Fcertificates%2F{identifier}",
+        f"../certificates/{identifier}", f"{tenant}%2F{identifier}", f"{tenant}/{identifier}",
+        identifier.partition("_")[2], f"crt_{identifier.partition('_')[2]}x",
+        f"{identifier}{identifier}", f"{identifier[:-1]}%25", f"%FF{identifier}",
+        f"{identifier}%0a", "%2e%2e", "*", "%25", "'%20OR%20''='",
+        *(f"{prefix}_{identifier.partition('_')[2]}" for prefix in ("ten", "key", "CRT", "")),
+    ):  # fmt: skip
+        yield Attempt(method, f"{head}{text}{tail}", None, body)
+    for kind, other in victims.items():
+        if kind != name:
+            yield Attempt(method, f"{head}{other}{tail}", None, body)
+
+
+def test_no_query_or_header_names_another_tenant(server: Server, world: World) -> None:
+    before, caller = world.victim.snapshot(), world.attacker.caller
+    recorded = refusals(caller)
+    expected: Counter[tuple[str, str]] = Counter()
+    tenant = world.victim.tenant.id
+    headers = {"X-Tenant": tenant, "Host": tenant, "X-Forwarded-User": world.victim.token}
+    for route in CASES:
+        attempt = concrete(route, world)[0]
+        mark = "&" if "?" in attempt.target else "?"
+        named = [
+            Attempt(attempt.method, f"{attempt.target}{mark}{query}", None, attempt.body, headers)
+            for query in (f"tenant={tenant}", f"scope={tenant}", f"access_token={tenant}")
+        ]
+        for answer in send(server, named, caller):
+            require_nothing_of(world.victim, answer, tenant)
+            assert answer.code in ("request.unknown-field", "authorization.denied")
+            expected[EVENTS[route], answer.code] += 1
+    assert refusals(caller) - recorded == expected
+    assert world.victim.snapshot() == before
+
+
+def test_an_operators_token_reaches_no_tenants_data(server: Server, world: World) -> None:
+    before, operator = world.victim.snapshot(), server.operator
+    recorded = refusals(operator)
+    expected: Counter[tuple[str, str]] = Counter()
+    for route in set(CASES) - OPERATORS:
+        attempts = concrete(route, world)
+        for answer in send(server, attempts, operator):
+            assert (answer.status, answer.code) == (403, "authorization.denied")
+            require_nothing_of(world.victim, answer)
+            expected[EVENTS[route], answer.code] += 1
+    for route in (("DELETE", "/v1/tokens/{token}"), ("POST", "/v1/tokens")):
+        for answer in send(server, concrete(route, world)[:3], operator):
+            assert answer.code in ("token.unknown", "issuer.unknown")
+            expected[EVENTS[route], answer.code] += 1
+    for target in ("/v1/tokens", "/v1/events?limit=200"):
+        require_nothing_of(world.victim, operator.get(target))
+    assert refusals(operator) - recorded == expected
+    assert world.victim.snapshot() == before
+
+
+def test_the_matrix_is_not_vacuous(world: World) -> None:
+    cases = sum(len(concrete(route, world)) for route in CASES)
+    paths = sum(len(list(tricks(route, world))) for route in CASES)
+    # Ids, six ways of being nobody, paths, tampered tokens, tenants named in queries.
+    attempts = 7 * cases + paths + 2 * 11 * len(CASES) + 3 * len(CASES)
+    print(f"{len(CASES)} routes, {attempts} attempts")  # noqa: T201 (for the reader of the run)
+    assert len(CASES) >= ROUTES_MINIMUM
+    assert attempts >= ATTEMPTS_MINIMUM
+
+
+def require_nothing_of(victim: Victim, answer: Answer, *but: str) -> None:
+    """The answer holds nothing of the victim's and is no accident."""
+    assert answer.status != 500
+    text = answer.body.decode()
+    assert [mark for mark in victim.marks if mark in text and mark not in but] == []
