@@ -19,7 +19,7 @@ from tests.journeys.platform import Answer, Caller, Json, Server, Tenant, eventu
 from tests.journeys.requests import make_csr
 from tests.journeys.status import chain_of, crl_of, entry_of
 
-ROUTES_MINIMUM = 13
+ROUTES_MINIMUM = 14
 ATTEMPTS_MINIMUM = 300
 # A target that names no operation is refused before anybody asks who sent it.
 NAMELESS = {"route.unknown", "method.not-allowed"}
@@ -184,6 +184,11 @@ def open_tenant(world: World) -> Iterator[Attempt]:
         yield Attempt("POST", "/v1/tenants", "authorization.denied", {"name": name})
 
 
+def create_tenant_token(world: World) -> Iterator[Attempt]:
+    path = f"/v1/tenants/{world.victim.tenant.id}/tokens"
+    yield Attempt("POST", path, "authorization.denied", {"name": "administrator"})
+
+
 def list_tenants(_world: World) -> Iterator[Attempt]:
     yield Attempt("GET", "/v1/tenants", "authorization.denied")
 
@@ -201,6 +206,7 @@ CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
     ("DELETE", "/v1/tokens/{token}"): revoke_token,
     ("GET", "/v1/events"): list_events,
     ("POST", "/v1/tenants"): open_tenant,
+    ("POST", "/v1/tenants/{tenant}/tokens"): create_tenant_token,
     ("GET", "/v1/tenants"): list_tenants,
 }
 # What an operator's token may do, in the operator's own space.
@@ -210,6 +216,7 @@ OPERATORS = {
     ("DELETE", "/v1/tokens/{token}"),
     ("GET", "/v1/events"),
     ("POST", "/v1/tenants"),
+    ("POST", "/v1/tenants/{tenant}/tokens"),
     ("GET", "/v1/tenants"),
 }
 EVENTS = {(each.method, each.path): each.event for each in OPERATIONS}
@@ -413,7 +420,7 @@ def tricks(route: Route, world: World) -> Iterator[Attempt]:
     # Not `//v1`: that would name a host.
     for target in (
         plain.replace("/v1", "/v1/.", 1), plain.replace("/v1", "/V1", 1),
-        plain.replace("/v1", "/v1%2f", 1), f"/v1/tenants/{tenant}{plain[3:]}",
+        plain.replace("/v1", "/v1%2f", 1), f"/v1/tenant/{tenant}{plain[3:]}",
         f"/{tenant}{plain}", f"{plain}/..%2f..%2fv1/tenants",
     ):  # fmt: skip
         yield Attempt(method, target, None, body)
@@ -425,6 +432,7 @@ def tricks(route: Route, world: World) -> Iterator[Attempt]:
         "certificate": world.victim.good["id"],
         "issuer": world.victim.tenant.issuer,
         "token": token_id(world.victim.token),
+        "tenant": tenant,
     }
     identifier = victims[name]
     for text in (

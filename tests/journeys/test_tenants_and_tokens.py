@@ -36,6 +36,19 @@ def root_of(tenant: Tenant) -> str:
     return root
 
 
+def test_an_operator_makes_a_new_token_for_a_tenant_that_lost_its_own(server: Server) -> None:
+    tenant = server.open_tenant("Loses its token")
+    path = f"/v1/tenants/{tenant.id}/tokens"
+    made = server.operator.post(path, {"name": "administrator"}).good(201)
+    again = Caller(server.api, made["secret"])
+    assert [each["id"] for each in again.items("/v1/issuers")] == [
+        each["id"] for each in tenant.issuers
+    ]
+    assert server.operator.post("/v1/tenants/ten_none/tokens", {"name": "x"}).code == (
+        "tenant.unknown"
+    )
+
+
 def test_an_opened_tenants_administrator_issues_and_revokes(server: Server) -> None:
     opened = server.operator.post("/v1/tenants", {"name": "Opened"}).good(201)
     assert set(opened) == {"id", "name", "state", "created_at", "issuer", "token"}

@@ -186,6 +186,16 @@ def open_tenant(context: Path, token_file: Path | None, name: str) -> None:
     _show(Client.open(context, token_file).call("POST", "/v1/tenants", {"name": name}))
 
 
+@tenant_group.command("token")
+@_connected
+@click.argument("tenant")
+@click.option("--name", default="administrator", show_default=True)
+def create_tenant_token(context: Path, token_file: Path | None, tenant: str, name: str) -> None:
+    """Create an administrator's token for a tenant."""
+    path = _path("tenants", tenant) + "/tokens"
+    _show(Client.open(context, token_file).call("POST", path, {"name": name}))
+
+
 issuer_group.add_command(_lister("list", "/v1/issuers", "List certification authorities."))
 profile_group.add_command(_lister("list", "/v1/profiles", "List certificate profiles."))
 token_group.add_command(_lister("list", "/v1/tokens", "List tokens, without their secrets."))

@@ -1,140 +1,37 @@
-"""The server commands of `tegata`; the client commands are in the `cli` room."""
+"""The command `tegata`: client commands at hand, server commands loaded when they are called.
+
+The server's parts take a second to import, which a client command should not wait for.
+"""
 
 from __future__ import annotations
 
-import gc
-import logging
-import os
-import sys
-from pathlib import Path
+import importlib
 
 import click
-import uvloop
 
 from tegata import __version__
 from tegata.cli.commands import CLIENT_COMMANDS
-from tegata.kernel.problem import Problem
-from tegata.main.quickstart import print_quick_start
-from tegata.main.serve import serve
-from tegata.main.settings import (
-    REQUEST_TIMEOUT,
-    Address,
-    Pkcs11Settings,
-    Settings,
-    SettingsError,
-)
-from tegata.store.disk import MEBIBYTE
-from tegata.store.inventory import InventoryError
 
-_LOG = logging.getLogger(__name__)
+_SERVER_COMMANDS = {"serve": "serve_command", "run": "run_command"}
 
 
-@click.group()
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_SERVER_COMMANDS])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _SERVER_COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module = importlib.import_module("tegata.main.server_commands")
+        command: click.Command = getattr(module, _SERVER_COMMANDS[cmd_name])
+        return command
+
+
+@click.group(cls=_Commands)
 @click.version_option(__version__)
 def main() -> None:
     """tegata: a trust-service platform that its customers can verify."""
 
 
-@main.command("serve")
-@click.option("--demo", is_flag=True, help="Open a demo tenant with a root and an issuing CA.")
-@click.option("--production", is_flag=True, help="Refuse what production must not do.")
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="The data folder.")
-@click.option("--listen", default="127.0.0.1:8443", show_default=True, help="API, over TLS.")
-@click.option(
-    "--public-listen", default="127.0.0.1:8080", show_default=True, help="OCSP and CRLs, plain."
-)
-@click.option("--public-url", help="How relying parties reach the public listener.")
-@click.option("--database", envvar="TEGATA_DATABASE", help="PostgreSQL; SQLite if left out.")
-@click.option(
-    "--sealing-key", type=click.Path(path_type=Path), help="The file of the key that seals keys."
-)
-@click.option("--pkcs11-module", help="Keep signing keys in a PKCS#11 token: its module.")
-@click.option("--pkcs11-token", help="The token's label.")
-@click.option("--pkcs11-pin-file", type=click.Path(path_type=Path), help="A file with its PIN.")
-@click.option(
-    "--disk-reserve", default=64, show_default=True, help="MiB kept free for revocations."
-)
-@click.option("--request-timeout", type=float, default=REQUEST_TIMEOUT, hidden=True)
-def serve_command(
-    *,
-    demo: bool,
-    production: bool,
-    data: Path,
-    listen: str,
-    public_listen: str,
-    public_url: str | None,
-    database: str | None,
-    sealing_key: Path | None,
-    pkcs11_module: str | None,
-    pkcs11_token: str | None,
-    pkcs11_pin_file: Path | None,
-    disk_reserve: int,
-    request_timeout: float,
-) -> None:
-    """Run the platform; print one JSON line when ready."""
-    try:
-        settings = Settings(
-            data=data,
-            listen=Address.parse(listen),
-            public_listen=Address.parse(public_listen),
-            public_url=public_url,
-            database=database,
-            demo=demo,
-            production=production,
-            sealing_key=sealing_key,
-            pkcs11=_pkcs11(pkcs11_module, pkcs11_token, pkcs11_pin_file),
-            disk_reserve=disk_reserve * MEBIBYTE,
-            request_timeout=request_timeout,
-        )
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from error
-    _run(settings, announce=True)
-
-
-@main.command("run")
-@click.option(
-    "--data", type=click.Path(path_type=Path), default=Path("var/demo"), show_default=True
-)
-@click.option("--listen", default="127.0.0.1:8443", show_default=True, help="API, over TLS.")
-@click.option(
-    "--public-listen", default="127.0.0.1:8080", show_default=True, help="OCSP and CRLs, plain."
-)
-def run_command(data: Path, listen: str, public_listen: str) -> None:
-    """Run the platform with a demo tenant, and print a quick start."""
-    settings = Settings(
-        data=data,
-        listen=Address.parse(listen),
-        public_listen=Address.parse(public_listen),
-        demo=True,
-    )
-    _run(settings, announce=False)
-
-
-def _pkcs11(module: str | None, token: str | None, pin_file: Path | None) -> Pkcs11Settings | None:
-    if module is None and token is None and pin_file is None:
-        return None
-    if module is None or token is None or pin_file is None:
-        raise SettingsError("a token needs --pkcs11-module, --pkcs11-token and --pkcs11-pin-file")
-    return Pkcs11Settings(module, token, pin_file)
-
-
-def _run(settings: Settings, *, announce: bool) -> None:
-    os.umask(0o077)
-    logging.basicConfig(
-        level=logging.INFO,
-        stream=sys.stderr,
-        format="%(asctime)s %(name)s %(levelname)s %(message)s",
-    )
-    ready = None if announce else print_quick_start
-    # What lives from the start lives to the end: the collector need not look at it again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
-    try:
-        uvloop.run(serve(settings, ready))
-    except (SettingsError, InventoryError, Problem, ValueError, OSError) as error:
-        raise click.ClickException(str(error)) from error
-
-
-for command in CLIENT_COMMANDS:
-    main.add_command(command)
+for client_command in CLIENT_COMMANDS:
+    main.add_command(client_command)

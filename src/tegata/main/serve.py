@@ -51,9 +51,10 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     api = Address(settings.listen.host, api_socket.getsockname()[1])
     public = Address(settings.public_listen.host, public_socket.getsockname()[1])
     public_url = settings.public_url or f"http://{public.url_host()}:{public.port}"
+    public_url = public_url.rstrip("/")
     signer = SignerSupervisor(settings)
     await signer.start()
-    platform = await compose(settings, public_url.rstrip("/"), signer.socket)
+    platform = await compose(settings, public_url, signer.socket)
     await _settle_blocks(platform)
     await platform.tenants.complete_openings()
     issuer = await ensure_platform(platform, settings.data)

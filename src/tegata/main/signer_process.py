@@ -25,6 +25,7 @@ from tegata.signers.token_keys import PinRefusedError, open_token_keys
 
 _LOG = logging.getLogger(__name__)
 START_TIMEOUT = 20.0
+STOP_TIMEOUT = 5.0
 # The longest path that a Unix socket's address holds, with room to spare.
 _SOCKET_PATH_MAXIMUM = 100
 _HSM_THREADS = 4
@@ -111,13 +112,22 @@ class SignerSupervisor:
         """End the process."""
         self._stopping = True
         if self._process is not None and self._process.returncode is None:
-            self._process.terminate()
-            await self._process.wait()
+            await self._end(self._process)
         if self._task is not None:
             self._task.cancel()
         self.socket.unlink(missing_ok=True)
         if self.socket.parent.name.startswith("tegata-signer-"):
             self.socket.parent.rmdir()
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
 
 
 def _socket_path(data: Path) -> Path:
@@ -152,9 +162,10 @@ async def _run(configuration: dict[str, str]) -> None:
         serve_signer(custodian, pool, Path(configuration["socket"]), _say_ready)
     )
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, server.cancel)
-    # Interrupts from a terminal are the platform's to act on.
-    loop.add_signal_handler(signal.SIGINT, lambda: None)
+    # A signal to the whole group of processes is the platform's to act on: it still needs
+    # signatures for what is under way, and closes the pipe when it is done.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: None)
     loop.add_reader(sys.stdin.fileno(), server.cancel)
     try:
         await server

@@ -98,6 +98,13 @@ class TenantService:
                 await unit.commit()
         return issuing
 
+    async def get_tenant(self, scope: TenantScope, tenant: TenantId) -> Tenant:
+        """A tenant that the scope may see, or `Problem(tenant.unknown)`."""
+        found = await self.store.find_tenant(scope, tenant)
+        if found is None:
+            raise Problem(ProblemCode.TENANT_UNKNOWN, "no such tenant")
+        return found
+
     async def list_tenants(self, scope: TenantScope) -> Sequence[Tenant]:
         """The tenants that the scope may see."""
         return await self.store.list_tenants(scope)

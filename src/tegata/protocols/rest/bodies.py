@@ -47,6 +47,12 @@ class NewToken(RequestBody):
     issuers: list[str] | None = None
 
 
+class NewTenantToken(RequestBody):
+    """A new token for a tenant's administrator."""
+
+    name: Name
+
+
 class NewTenant(RequestBody):
     """A new tenant. Its name becomes the organisation of its certification authorities."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from tegata.kernel.ids import IssuerId, TokenId
+from tegata.kernel.ids import IssuerId, TenantId, TokenId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope
 from tegata.protocols.rest.bodies import (
     EventPage,
     NewTenant,
+    NewTenantToken,
     NewToken,
     TenantBody,
     TenantPage,
@@ -69,6 +70,16 @@ async def open_tenant(call: Call[NewTenant]) -> Answer:
     return Answer(body)
 
 
+async def create_tenant_token(call: Call[NewTenantToken]) -> Answer:
+    """A new administrator's token for a tenant that has lost its own, or never got it."""
+    scope = call.principal.scope
+    tenant = await call.services.tenants.get_tenant(scope, TenantId(call.path["tenant"]))
+    token, secret = await call.services.tokens.create(
+        TenantScope(tenant.id, scope.actor), call.body.name, request_digest=call.digest
+    )
+    return Answer(token_body(token, secret))
+
+
 async def list_tenants(call: Call[NoBody]) -> Answer:
     """The platform's tenants."""
     tenants = await call.services.tenants.list_tenants(call.principal.scope)
@@ -107,6 +118,12 @@ OPERATIONS = (
     Operation(
         "POST", "/v1/tenants", "openTenant", "Open a tenant (operators only)",
         Action.TENANTS_MANAGE, "tenancy:tenant:open", NewTenant, TenantBody, 201, open_tenant,
+    ),
+    Operation(
+        "POST", "/v1/tenants/{tenant}/tokens", "createTenantToken",
+        "Create an administrator's token for a tenant (operators only)",
+        Action.TENANTS_MANAGE, "tenancy:tenant:create-token", NewTenantToken, TokenBody, 201,
+        create_tenant_token,
     ),
     Operation(
         "GET", "/v1/tenants", "listTenants", "List tenants (operators only)",
