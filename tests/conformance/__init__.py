@@ -1,0 +1,1 @@
+"""Other people's clients and verifiers, against a running platform."""

@@ -1,0 +1,1 @@
+"""What goes wrong around a running platform, and what it must do then."""
