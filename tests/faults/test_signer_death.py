@@ -73,7 +73,7 @@ def issue_while_the_signer_is_killed(platform: Running) -> Harvest:
 def reserved_blocks(data: Path) -> list[tuple[str, SerialBlock, str]]:
     """The recorded blocks of serials, with their issuers' ids and keys, listed again."""
     randomness = SystemRandomness()
-    root = RecordSealer(load_sealing_key(data / "sealing.key", randomness), randomness)
+    root = RecordSealer(load_sealing_key(data / "sealing.key", randomness, first=False), randomness)
     sealers = {}
     blocks = []
     kind = DataKeyKind.CA_RECORDS

@@ -116,6 +116,10 @@ class IssuanceStore(Protocol):
         """
         ...
 
+    def require_room(self) -> None:
+        """`Problem(storage.exhausted)` when new work must not start for want of disk space."""
+        ...
+
     async def get_issuer(self, scope: TenantScope, issuer: IssuerId) -> Issuer:
         """An issuer of the tenant, or `Problem(issuer.unknown)`."""
         ...

@@ -95,6 +95,12 @@ def lint_draft(draft: Draft, extensions: tuple[bytes, ...], issuer: IssuerFacts)
     return Linted(draft, extensions)
 
 
+def require_within_issuer(draft: Draft, issuer: IssuerFacts) -> None:
+    """`Problem(lint.refused)` for a draft that would outlive its issuer."""
+    if issuer.not_after is not None and draft.not_after > issuer.not_after:
+        raise Problem(ProblemCode.LINT_REFUSED, "notAfter is later than the issuer's")
+
+
 def under_serial(linted: Linted, place: ReservedSerial, issuer: IssuerFacts) -> Reserved:
     """Put a reserved serial into a linted draft."""
     return Reserved(linted, place, _encode(linted.draft, linted.extensions, issuer, place.serial))

@@ -46,6 +46,11 @@ def serial_month(serial: int) -> int | None:
     return int.from_bytes(octets[1:3], "big")
 
 
+def serial_text(serial: int) -> str:
+    """A serial number in hexadecimal, two digits an octet, as its INTEGER's content."""
+    return serial.to_bytes(serial.bit_length() // 8 + 1, "big").hex()
+
+
 def serial_octets(serial: int) -> bytes:
     """A serial as the store keeps it: 20 octets, big-endian, so that it sorts as a number."""
     return serial.to_bytes(20, "big")

@@ -17,7 +17,14 @@ from tegata.issuance.model import (
 )
 from tegata.issuance.ports import CertificateSigner, IssuanceStore, IssuanceUnit
 from tegata.issuance.reserve import SerialReserve
-from tegata.issuance.rules import CertificateTemplate, lint_draft, template_key, under_serial
+from tegata.issuance.rules import (
+    CertificateTemplate,
+    lint_draft,
+    require_within_issuer,
+    template_key,
+    under_serial,
+)
+from tegata.issuance.serials import serial_text
 from tegata.kernel.event import AuditEvent, Decision
 from tegata.kernel.ids import BlockId, NodeId, TenantId, encode_certificate_id, time_ordered
 from tegata.kernel.month import expiry_month
@@ -55,6 +62,8 @@ class IssuanceService:
         accompany: Accompany | None = None,
     ) -> IssuedCertificate:
         """Issue one certificate; it is durable and audited before this returns."""
+        # What could not be recorded must not be signed.
+        self.store.require_room()
         linted = self._lint(issuer, draft)
         place = await self.serials.take(issuer, expiry_month(draft.not_after))
         reserved = under_serial(linted, place, issuer.facts)
@@ -132,6 +141,8 @@ class IssuanceService:
         key = (issuer.id, issuer.ocsp_url, *template_key(draft))
         template = self._templates.get(key)
         if template is not None:
+            # The one rule of the rest that the signer cannot apply: it knows no issuer's end.
+            require_within_issuer(draft, issuer.facts)
             return Linted(draft, template.extensions(draft))
         template = CertificateTemplate(draft.profile, issuer, draft.public_key)
         linted = lint_draft(draft, template.extensions(draft), issuer.facts)
@@ -188,7 +199,7 @@ def _issued(
         subject=f"certificate:{certificate.id}",
         request_digest=request_digest,
         private={
-            "serial": f"{certificate.serial:x}",
+            "serial": serial_text(certificate.serial),
             "subject": certificate.subject,
             "names": " ".join(f"{name.kind}:{name.value}" for name in draft.names),
         },

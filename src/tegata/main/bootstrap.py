@@ -74,23 +74,32 @@ async def ensure_platform(platform: Platform, data: Path) -> Issuer:
     return issuer
 
 
-async def ensure_tls(
-    platform: Platform, issuer: Issuer, data: Path, listen: Address
-) -> ssl.SSLContext:
-    """The API's TLS context, its certificate from the platform's own CA."""
-    folder = data / "tls"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    names = _names(listen)
-    if _needs_renewal(platform, folder / "api.pem", names):
-        await _enrol(platform, issuer, folder, names)
-    _replace(folder / "ca.pem", encode_pem("CERTIFICATE", issuer.chain[-1]).encode(), 0o644)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # RFC 9325 section 4.2: forward secrecy and AEAD only.
-    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
-    context.set_alpn_protocols(["http/1.1"])
-    context.load_cert_chain(folder / "api.pem", folder / "api.key")
-    return context
+class ApiTls:
+    """The API's TLS: a certificate of the platform's own CA, renewed while the platform runs."""
+
+    def __init__(self, platform: Platform, issuer: Issuer, data: Path, listen: Address) -> None:
+        self._platform = platform
+        self._issuer = issuer
+        self._folder = data / "tls"
+        self._names = _names(listen)
+        self._loaded = False
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        # RFC 9325 section 4.2: forward secrecy and AEAD only.
+        self.context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
+        self.context.set_alpn_protocols(["http/1.1"])
+
+    async def ensure(self) -> None:
+        """Have a certificate that lasts; connections made from now on see it."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        due = _needs_renewal(self._platform, self._folder / "api.pem", self._names)
+        if due:
+            await _enrol(self._platform, self._issuer, self._folder, self._names)
+        if due or not self._loaded:
+            root = encode_pem("CERTIFICATE", self._issuer.chain[-1]).encode()
+            _replace(self._folder / "ca.pem", root, 0o644)
+            self.context.load_cert_chain(self._folder / "api.pem", self._folder / "api.key")
+            self._loaded = True
 
 
 async def _enrol(platform: Platform, issuer: Issuer, folder: Path, names: list[str]) -> None:

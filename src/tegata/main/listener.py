@@ -120,6 +120,7 @@ class TimedProtocol(HttpToolsProtocol):
         self.deadline = inf
         # Octets of the present request that are not its body, and how many there may be.
         self._overhead = 0
+        self._head = 0
         self._overhead_maximum = HEADERS_MAXIMUM
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -145,11 +146,26 @@ class TimedProtocol(HttpToolsProtocol):
         """A request begins: it must be whole in time, whatever it is about."""
         super().on_message_begin()
         self._overhead, self._overhead_maximum = 0, HEADERS_MAXIMUM
+        self._head = 0
         self._connections.touch(self)
         self._within(self._request_timeout)
 
+    def on_url(self, url: bytes) -> None:
+        """A part of the target."""
+        self._head += len(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, of the head or of the trailer."""
+        self._head += len(name) + len(value)
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """The headers are whole: the application bounds the body."""
+        if self._head > HEADERS_MAXIMUM:
+            # All in one read, so that nothing else has counted them.
+            self.drop()
+            return
         self._overhead_maximum = FRAMING_MAXIMUM
         super().on_headers_complete()
 

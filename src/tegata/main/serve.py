@@ -7,25 +7,29 @@ import json
 import logging
 import resource
 import signal
+import socket
+import ssl
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.routing import Route
 
 from tegata.kernel.plain_listeners import plain_route
-from tegata.main.bootstrap import Demo, ensure_demo, ensure_platform, ensure_tls
+from tegata.main.bootstrap import ApiTls, Demo, ensure_demo, ensure_platform
 from tegata.main.composition import Platform, compose
 from tegata.main.listener import Listener, bind
 from tegata.main.settings import Address, Settings, SettingsError, require_safe
 from tegata.main.signer_process import SignerSupervisor
-from tegata.main.worker import Worker
+from tegata.main.worker import Upkeep, Worker
 from tegata.protocols.crl.endpoints import CrlDoor
 from tegata.protocols.ocsp.endpoints import OcspDoor
 from tegata.protocols.rest.application import RestApplication
 from tegata.protocols.rest.operation import Services
 from tegata.store.jobs import CRL_JOB
+from tegata.store.migrate import migrate_postgres
 
 _LOG = logging.getLogger(__name__)
 # File descriptors that are not connections: database, logs, signer, libraries.
@@ -46,34 +50,23 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    api_socket = bind(settings.listen.host, settings.listen.port)
-    public_socket = bind(settings.public_listen.host, settings.public_listen.port)
-    api = Address(settings.listen.host, api_socket.getsockname()[1])
-    public = Address(settings.public_listen.host, public_socket.getsockname()[1])
-    public_url = settings.public_url or f"http://{public.url_host()}:{public.port}"
-    public_url = public_url.rstrip("/")
+    sockets = Sockets.open(settings)
     signer = SignerSupervisor(settings)
     await signer.start()
-    platform = await compose(settings, public_url, signer.socket)
+    platform = await compose(settings, sockets.public_url, signer.socket)
     await _settle_blocks(platform)
     await platform.tenants.complete_openings()
-    issuer = await ensure_platform(platform, settings.data)
-    tls = await ensure_tls(platform, issuer, settings.data, api)
+    tls = ApiTls(
+        platform, await ensure_platform(platform, settings.data), settings.data, sockets.api
+    )
+    await tls.ensure()
     demo = await ensure_demo(platform, settings.data) if settings.demo else None
-    maximum, timeout = _connections_allowed(), settings.request_timeout
-    api_url = f"https://{api.url_host()}:{api.port}"
-    services = Services(
-        platform.tokens, platform.tenants, platform.enrolment, platform.revocation, api_url
-    )
-    listeners = (
-        Listener(RestApplication(services), api_socket, platform.clock, maximum, timeout, tls),
-        Listener(public_application(platform), public_socket, platform.clock, maximum, timeout),
-    )
-    worker = Worker(platform)
+    listeners = _listeners(platform, settings, sockets, tls.context)
+    worker = Worker(platform, _upkeep(platform, settings, tls))
     for listener in listeners:
         await listener.start()
     worker.start()
-    context = _context(settings.data, api_url, public_url, demo)
+    context = _context(settings.data, sockets, demo)
     _write_context(settings.data / "context.json", context)
     (ready or _announce)(context)
     try:
@@ -86,6 +79,63 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
         await platform.database.close()
         await platform.signer.close()
         await signer.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    """The addresses that are taken, and what they are called outside."""
+
+    api_socket: socket.socket
+    public_socket: socket.socket
+    api: Address
+    public_url: str
+
+    @classmethod
+    def open(cls, settings: Settings) -> Sockets:
+        """Take both addresses."""
+        api_socket = bind(settings.listen.host, settings.listen.port)
+        public_socket = bind(settings.public_listen.host, settings.public_listen.port)
+        api = Address(settings.listen.host, api_socket.getsockname()[1])
+        public = Address(settings.public_listen.host, public_socket.getsockname()[1])
+        public_url = settings.public_url or f"http://{public.url_host()}:{public.port}"
+        return cls(api_socket, public_socket, api, public_url.rstrip("/"))
+
+    @property
+    def api_url(self) -> str:
+        """Where the API answers."""
+        return f"https://{self.api.url_host()}:{self.api.port}"
+
+
+def _listeners(
+    platform: Platform, settings: Settings, sockets: Sockets, tls: ssl.SSLContext
+) -> tuple[Listener, ...]:
+    services = Services(
+        platform.tokens,
+        platform.tenants,
+        platform.enrolment,
+        platform.revocation,
+        sockets.api_url,
+    )
+    clock, maximum, timeout = platform.clock, _connections_allowed(), settings.request_timeout
+    rest, public = RestApplication(services), public_application(platform)
+    return (
+        Listener(rest, sockets.api_socket, clock, maximum, timeout, tls),
+        Listener(public, sockets.public_socket, clock, maximum, timeout),
+    )
+
+
+def _upkeep(platform: Platform, settings: Settings, tls: ApiTls) -> Upkeep:
+    """What a run that lasts must do now and then."""
+
+    async def upkeep() -> None:
+        platform.reserve.refill()
+        await tls.ensure()
+        if settings.database is not None:
+            # Partitions are made ahead of the months that they are for.
+            today = platform.clock.now().date()
+            await asyncio.to_thread(migrate_postgres, settings.database, today)
+
+    return upkeep
 
 
 def public_application(platform: Platform) -> Starlette:
@@ -125,11 +175,11 @@ def _connections_allowed() -> int:
     return max((hard - _DESCRIPTORS_KEPT) // 2, 64)
 
 
-def _context(data: Path, api: str, public: str, demo: Demo | None) -> Context:
+def _context(data: Path, sockets: Sockets, demo: Demo | None) -> Context:
     context: dict[str, str | bool] = {
         "ready": True,
-        "api": api,
-        "public": public,
+        "api": sockets.api_url,
+        "public": sockets.public_url,
         "tls_ca": str((data / "tls" / "ca.pem").resolve()),
     }
     if demo is not None:

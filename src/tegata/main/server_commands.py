@@ -91,12 +91,15 @@ def serve_command(
 )
 def run_command(data: Path, listen: str, public_listen: str) -> None:
     """Run the platform with a demo tenant, and print a quick start."""
-    settings = Settings(
-        data=data,
-        listen=Address.parse(listen),
-        public_listen=Address.parse(public_listen),
-        demo=True,
-    )
+    try:
+        settings = Settings(
+            data=data,
+            listen=Address.parse(listen),
+            public_listen=Address.parse(public_listen),
+            demo=True,
+        )
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
     _run(settings, announce=False)
 
 

@@ -147,9 +147,10 @@ def _back_end(configuration: dict[str, str]) -> tuple[KeyBackEnd, SealingRoot | 
 async def _run(configuration: dict[str, str]) -> None:
     clock, randomness = SystemClock(), SystemRandomness()
     back_end, root = _back_end(configuration)
-    if root is None:
-        root = load_sealing_key(Path(configuration["sealing_key"]), randomness)
     journal = Path(configuration["data"]) / "signer-reservations.jsonl"
+    if root is None:
+        sealing_key = Path(configuration["sealing_key"])
+        root = load_sealing_key(sealing_key, randomness, first=not journal.exists())
     custodian = Custodian(
         back_end,
         RecordSealer(root, randomness),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from tegata.issuance.hierarchy import RESPONDER_RENEWAL
@@ -19,17 +20,19 @@ from tegata.store.jobs import Job
 _LOG = logging.getLogger(__name__)
 # A revocation stands in the CRL about this long after it is in OCSP.
 _TICK = 0.5
-_UPKEEP = timedelta(minutes=1)
+_UPKEEP = timedelta(minutes=10)
+Upkeep = Callable[[], Awaitable[None]]
 _RETRY = timedelta(seconds=5)
 
 
 class Worker:
-    """Runs due jobs, one after the other, and looks after the disk's reserve."""
+    """Runs due jobs, one after the other, and the upkeep."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, upkeep: Upkeep) -> None:
         self._platform = platform
+        self._upkeep = upkeep
         self._task: asyncio.Task[None] | None = None
-        self._upkeep_due = platform.clock.now()
+        self._upkeep_due = platform.clock.now() + _UPKEEP
         self._stopping = asyncio.Event()
 
     def start(self) -> None:
@@ -61,7 +64,7 @@ class Worker:
         now = self._platform.clock.now()
         if now >= self._upkeep_due:
             self._upkeep_due = now + _UPKEEP
-            self._platform.reserve.refill()
+            await self._upkeep()
         for job in await self._platform.jobs.claim(now):
             try:
                 again = await self._perform(job, now)

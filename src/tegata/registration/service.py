@@ -124,7 +124,7 @@ class EnrolmentService:
         if idempotency is not None:
 
             def remember(unit: IssuanceUnit, issued: IssuedCertificate) -> None:
-                # The store's units serve every room (see store/units.py).
+                # The store's units serve every room (see store/store.py).
                 cast(RegistrationUnit, unit).add_idempotency(
                     idempotency.key_hash, idempotency.request_digest, issued.id, now
                 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tegata.issuance.model import IssuedCertificate
+from tegata.issuance.serials import serial_text
 from tegata.kernel.event import AuditEvent, Decision
 from tegata.kernel.ids import CertificateId, IssuerId
 from tegata.kernel.ports import Clock
@@ -63,7 +64,7 @@ class RevocationService:
                     decision=Decision.ALLOWED,
                     subject=f"certificate:{found.id}",
                     request_digest=request_digest,
-                    private={"reason": given.text, "serial": f"{found.serial:x}"},
+                    private={"reason": given.text, "serial": serial_text(found.serial)},
                 )
             )
             try:

@@ -19,7 +19,7 @@ from tegata.kernel.month import expiry_month
 from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.signing import KeyPurpose
-from tegata.pkix.certificate import ECDSA_WITH_SHA256, parse_tbs_certificate
+from tegata.pkix.certificate import ECDSA_WITH_SHA256, TbsCertificate, parse_tbs_certificate
 from tegata.pkix.crl import parse_tbs_cert_list
 from tegata.pkix.der import DerError
 from tegata.pkix.extensions import key_identifier
@@ -39,6 +39,12 @@ _PROFILES = {
     KeyPurpose.ROOT_CA: frozenset({"root-ca", "issuing-ca", "ocsp-responder"}),
     KeyPurpose.ISSUING_CA: frozenset({"tls-server", "tls-client", "ocsp-responder"}),
     KeyPurpose.OCSP_RESPONDER: frozenset[str](),
+}
+# Whose subject's key must be one of ours, made for this purpose.
+_SUBJECT_PURPOSES = {
+    "root-ca": KeyPurpose.ROOT_CA,
+    "issuing-ca": KeyPurpose.ISSUING_CA,
+    "ocsp-responder": KeyPurpose.OCSP_RESPONDER,
 }
 _CA_PURPOSES = frozenset({KeyPurpose.ROOT_CA, KeyPurpose.ISSUING_CA})
 
@@ -114,7 +120,8 @@ class Custodian:
             self._load(KeyId(request.key), msgspec.msgpack.decode(plaintext, type=KeyRecord))
         except ValueError as error:
             raise Problem(
-                ProblemCode.KEY_PURPOSE_REFUSED, "the key's record is not genuine"
+                ProblemCode.KEY_PURPOSE_REFUSED,
+                "the key's record is not genuine, or sealed with another sealing key",
             ) from error
 
     def reserve(self, request: messages.Reserve) -> SerialBlock:
@@ -139,10 +146,26 @@ class Custodian:
         findings = self._lint.findings(subject)
         if findings:
             raise Problem(ProblemCode.LINT_REFUSED, findings[0].message, findings)
+        self._require_own_subject(request.profile, tbs, key)
         if tbs.serial >> 128 & 0xFFFF != expiry_month(tbs.not_after):
             raise Problem(ProblemCode.SERIAL_NOT_RESERVED, "reserved for another month of expiry")
         self._reservations.take(BlockId(request.block), request.counter, tbs.serial, key.id)
         return Permission(key, request.tbs)
+
+    def _require_own_subject(self, profile: str, tbs: TbsCertificate, key: LoadedKey) -> None:
+        """A CA's or responder's certificate is only for a key that was made here to be one."""
+        purpose = _SUBJECT_PURPOSES.get(profile)
+        if purpose is None:
+            return
+        for subject in self._keys.values():
+            record = subject.record
+            if record.public_key != tbs.public_key:
+                continue
+            answers_for = record.authority_public_key in (b"", key.record.public_key)
+            own = record.tenant == key.record.tenant and record.subject == tbs.subject
+            if record.purpose == purpose and own and answers_for:
+                return
+        raise Problem(ProblemCode.KEY_PURPOSE_REFUSED, "not for a key that was made to be one")
 
     def may_sign_crl(self, request: messages.SignCrl) -> Permission:
         """Check a TBSCertList: a CA key, its own name, its algorithm, the present time."""
@@ -183,7 +206,10 @@ class Custodian:
         try:
             return self._sealer.unseal(request.wrapped, _data_key_context(request))
         except ValueError as error:
-            raise Problem(ProblemCode.KEY_PURPOSE_REFUSED, "not this tenant's data key") from error
+            raise Problem(
+                ProblemCode.KEY_PURPOSE_REFUSED,
+                "the data key is another tenant's, or sealed with another sealing key",
+            ) from error
 
     def _load(self, key: KeyId, record: KeyRecord) -> None:
         if record.back_end != self._back_end.name:

@@ -7,8 +7,10 @@ to the run of the signer that made them: after a restart new ones are made.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from tegata.issuance.serials import BLOCK_MAXIMUM, PRF_KEY_OCTETS, SerialBlock
@@ -42,7 +44,10 @@ class Reservations:
     """All open blocks of this run, and the journal behind them."""
 
     def __init__(self, journal: Path, clock: Clock, randomness: Randomness) -> None:
+        torn = journal.exists() and journal.read_bytes()[-1:] not in (b"", b"\n")
         self._descriptor = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        if torn:  # by a crash: the next record starts on a line of its own
+            os.write(self._descriptor, b"\n")
         self._clock = clock
         self._randomness = randomness
         self._open: dict[BlockId, OpenBlock] = {}
@@ -61,14 +66,25 @@ class Reservations:
         record = {"block": block.id, "key": key, "month": month, "size": size}
         line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
         try:
-            os.write(self._descriptor, line)
-            os.fdatasync(self._descriptor)
+            self._append(line)
         except OSError as error:
             raise Problem(
                 ProblemCode.STORAGE_EXHAUSTED, "the signer cannot record a reservation"
             ) from error
         self._open[block.id] = OpenBlock(key, block)
         return block
+
+    def _append(self, line: bytes) -> None:
+        end = os.fstat(self._descriptor).st_size
+        try:
+            if os.write(self._descriptor, line) != len(line):
+                raise OSError(errno.ENOSPC, "a short write")  # noqa: TRY301 (mended below)
+            os.fdatasync(self._descriptor)
+        except OSError:
+            # Half a record would spoil the next one.
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, end)
+            raise
 
     def take(self, block: BlockId, counter: int, serial: int, key: KeyId) -> None:
         """Use a reserved serial, once; `Problem(serial.not-reserved)` for any other."""

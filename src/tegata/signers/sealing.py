@@ -51,8 +51,13 @@ class FileSealingRoot:
             raise ValueError("not sealed with this key and these associated data") from error
 
 
-def load_sealing_key(path: Path, randomness: Randomness) -> FileSealingRoot:
-    """Open the sealing key in a file, making it on first use; ValueError when it is unsafe."""
+def load_sealing_key(path: Path, randomness: Randomness, *, first: bool) -> FileSealingRoot:
+    """Open the sealing key in a file; ValueError when it is missing or unsafe.
+
+    It is made when this is the `first` run of the node: later a missing key is a lost one.
+    """
+    if not first and not path.exists():
+        raise ValueError(f"the sealing key {path} is missing: nothing can be opened without it")
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

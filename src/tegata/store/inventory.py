@@ -131,7 +131,7 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         "listed_until",
     ),
     "crl": _all(
-        _public("30 days after a newer one replaced it"),
+        _public("30 days after its nextUpdate"),
         "tenant", "issuer", "number", "this_update", "next_update", "entries", "der",
     ),
     "idempotency": _all(

@@ -40,6 +40,10 @@ class Store(KeyReads, IssuanceReads, RevocationReads, RegistrationReads, Tenancy
         self.randomness = randomness
         self.public_url = public_url
 
+    def require_room(self) -> None:
+        """`Problem(storage.exhausted)` when new work must not start for want of disk space."""
+        self.database.require_room(essential=False)
+
     @asynccontextmanager
     async def open_unit(
         self, scope: TenantScope, *, essential: bool = False

@@ -26,7 +26,7 @@ _TENANT: BindParameter[str] = bindparam("tenant")
 _VISIBLE = or_(tenant.c.id == _TENANT, literal_column(f"'{PLATFORM_TENANT}'") == _TENANT)
 _FIND_TENANT = Statement(select(tenant).where(tenant.c.id == bindparam("wanted"), _VISIBLE))
 _FIND_TENANT_NAMED = Statement(select(tenant).where(tenant.c.name == bindparam("name"), _VISIBLE))
-_LIST_TENANTS = Statement(select(tenant).where(_VISIBLE).order_by(tenant.c.id))
+_LIST_TENANTS = Statement(select(tenant).where(_VISIBLE).order_by(tenant.c.created_at, tenant.c.id))
 _SET_STATE = Statement(
     update(tenant).where(tenant.c.id == _TENANT).values(state=bindparam("new_state"))
 )

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from tegata.issuance.model import IssuedCertificate, Issuer
+from tegata.issuance.serials import serial_text
 from tegata.pkix.certificate import encode_pem
 from tegata.registration.model import CertificateEntry
 from tegata.revocation.model import CertificateStatus
@@ -209,11 +210,6 @@ class Health(msgspec.Struct):
 
     status: str
     version: str
-
-
-def serial_text(serial: int) -> str:
-    """A serial number in hexadecimal, two digits an octet, as its INTEGER's content."""
-    return serial.to_bytes(serial.bit_length() // 8 + 1, "big").hex()
 
 
 def certificate_body(
