@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote_to_bytes
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from tegata.kernel.problem import Problem, ProblemCode
@@ -12,18 +12,28 @@ from tegata.kernel.problem import Problem, ProblemCode
 
 async def read_body(request: Request, maximum: int) -> bytes:
     """The request's body; `Problem(request.too-large)` before more than `maximum` is kept."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > maximum:
+    declared = header(request, b"content-length")
+    if declared.isdigit() and int(declared[:9]) > maximum:
         raise too_large(maximum)
     body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > maximum:
-                raise too_large(maximum)
-    except ClientDisconnect as error:
-        raise Problem(ProblemCode.REQUEST_TIMEOUT, "the request ended early") from error
-    return bytes(body)
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise Problem(ProblemCode.REQUEST_TIMEOUT, "the request ended early")
+        body += message.get("body", b"")
+        if len(body) > maximum:
+            raise too_large(maximum)
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def header(request: Request, name: bytes) -> str:
+    """The first field of a name (in lower case), or the empty text."""
+    headers: list[tuple[bytes, bytes]] = request.scope["headers"]
+    for found, value in headers:
+        if found == name:
+            return value.decode("latin-1")
+    return ""
 
 
 def too_large(maximum: int) -> Problem:

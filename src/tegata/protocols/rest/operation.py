@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.wording import choose_language
-from tegata.protocols.http import read_body
+from tegata.protocols.http import header, read_body
 from tegata.protocols.rest.problems import problem_response
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.service import RevocationService
@@ -128,12 +128,12 @@ class Endpoint(Generic[Body]):
             answer = await self._operation.act(self._call(request, principal, body, digest))
         except Problem as problem:
             refused = await self._refuse(request, principal, problem, digest)
-            language = choose_language(request.headers.get("accept-language", ""))
+            language = choose_language(header(request, b"accept-language"))
             return problem_response(refused, language, self._services.base_url)
         return self._respond(answer)
 
     async def _authenticate(self, request: Request) -> Principal:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        scheme, _, token = header(request, b"authorization").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Problem(ProblemCode.AUTHENTICATION_REQUIRED, "send a bearer token")
         return await self._services.tokens.authenticate(token.strip())
@@ -141,7 +141,7 @@ class Endpoint(Generic[Body]):
     def _call(
         self, request: Request, principal: Principal, octets: bytes, digest: bytes
     ) -> Call[Body]:
-        given = dict(request.query_params)
+        given = dict(request.query_params) if request.scope["query_string"] else {}
         unknown = [name for name in given if name not in self._query]
         if unknown:
             raise Problem(
@@ -164,7 +164,7 @@ class Endpoint(Generic[Body]):
             if octets:
                 raise Problem(ProblemCode.REQUEST_MALFORMED, "no body belongs here")
             return self._decoder.decode(b"{}")
-        media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+        media_type = header(request, b"content-type").split(";")[0].strip().lower()
         if media_type != "application/json":
             raise Problem(ProblemCode.REQUEST_MEDIA_TYPE, "send application/json")
         try:
