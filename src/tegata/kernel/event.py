@@ -8,12 +8,12 @@ lists of strings, so sorting by code point and by UTF-16 unit agree). See
 
 from __future__ import annotations
 
-import base64
+import binascii
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from tegata.kernel.ids import TenantId
@@ -23,7 +23,9 @@ EVENT_VERSION = 1
 SALT_OCTETS = 16
 # The digest that the first event of a tenant names as its predecessor's.
 NO_PREVIOUS = bytes(32)
-_LIST_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+# What the standard library's encoder writes for text: the escapes of RFC 8785 section 3.2.2.2.
+_json_text = json.encoder.encode_basestring
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _CANONICAL_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
@@ -76,7 +78,7 @@ class ChainedEvent:
 
 def disclose(name: str, value: str, salt: bytes) -> Disclosure:
     """Make the disclosure of one private value; `salt` is 128 fresh random bits."""
-    text = _LIST_ENCODER.encode([_base64url(salt), name, value])
+    text = f'["{_base64url(salt)}",{_json_text(name)},{_json_text(value)}]'
     return Disclosure(_base64url(text.encode()))
 
 
@@ -104,11 +106,16 @@ def chain_event(
             "sequence": sequence,
             "subject": hashlib.sha256(event.subject.encode()).hexdigest(),
             "tenant": tenant,
-            "time": instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "time": _utc_text(instant),
             "version": EVENT_VERSION,
         }
     )
     return ChainedEvent(tenant, sequence, canonical, hashlib.sha256(canonical).digest())
+
+
+def _utc_text(instant: datetime) -> str:
+    # Half a dozen times as fast as strftime.
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def canonical_json(value: Mapping[str, str | int | Sequence[str]]) -> bytes:
@@ -117,4 +124,5 @@ def canonical_json(value: Mapping[str, str | int | Sequence[str]]) -> bytes:
 
 
 def _base64url(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
+    text = binascii.b2a_base64(octets, newline=False).rstrip(b"=")
+    return text.translate(_URL_SAFE).decode("ascii")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -15,7 +16,6 @@ from tegata.revocation.model import CertificateStatus
 from tegata.tenancy.model import Tenant, Token
 from tegata.tenancy.ports import RecordedEvent
 
-_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 # The look-ahead is for Python, whose `$` also matches before a last line feed.
 Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
 # PostgreSQL takes no NUL in text, and no identifier has one.
@@ -212,6 +212,11 @@ class Health(msgspec.Struct):
     version: str
 
 
+def _text(instant: datetime) -> str:
+    """An instant as RFC 3339 writes it, in UTC, to the second."""
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+
+
 def certificate_body(
     certificate: IssuedCertificate, issuer: Issuer, status: CertificateStatus
 ) -> CertificateBody:
@@ -222,8 +227,8 @@ def certificate_body(
         issuer=certificate.issuer,
         profile=certificate.profile,
         subject=certificate.subject,
-        not_before=certificate.not_before.strftime(_FORMAT),
-        not_after=certificate.not_after.strftime(_FORMAT),
+        not_before=_text(certificate.not_before),
+        not_after=_text(certificate.not_after),
         status=status.status,
         revocation=_revocation(status),
         certificate=encode_pem("CERTIFICATE", certificate.der),
@@ -242,8 +247,8 @@ def certificate_item(entry: CertificateEntry) -> CertificateItem:
         issuer=entry.issuer,
         profile=entry.profile,
         subject=entry.subject,
-        not_before=entry.not_before.strftime(_FORMAT),
-        not_after=entry.not_after.strftime(_FORMAT),
+        not_before=_text(entry.not_before),
+        not_after=_text(entry.not_after),
         status=entry.status.status,
         revocation=_revocation(entry.status),
     )
@@ -252,7 +257,7 @@ def certificate_item(entry: CertificateEntry) -> CertificateItem:
 def _revocation(status: CertificateStatus) -> RevocationBody | None:
     if status.revoked_at is None or status.reason is None:
         return None
-    return RevocationBody(status.revoked_at.strftime(_FORMAT), status.reason.text)
+    return RevocationBody(_text(status.revoked_at), status.reason.text)
 
 
 def issuer_body(issuer: Issuer) -> IssuerBody:
@@ -262,8 +267,8 @@ def issuer_body(issuer: Issuer) -> IssuerBody:
         name=issuer.name,
         kind=issuer.key.purpose,
         parent=issuer.parent,
-        not_before=issuer.not_before.strftime(_FORMAT),
-        not_after=issuer.facts.not_after.strftime(_FORMAT) if issuer.facts.not_after else "",
+        not_before=_text(issuer.not_before),
+        not_after=_text(issuer.facts.not_after) if issuer.facts.not_after else "",
         certificate=encode_pem("CERTIFICATE", issuer.certificate),
         chain=[encode_pem("CERTIFICATE", der) for der in issuer.chain[1:]],
         ocsp_url=issuer.ocsp_url,
@@ -280,8 +285,8 @@ def token_body(token: Token, secret: str | msgspec.UnsetType = msgspec.UNSET) ->
         kind=token.kind,
         actions=sorted(token.actions),
         issuers=sorted(token.issuers) if token.issuers is not None else None,
-        created_at=token.created_at.strftime(_FORMAT),
-        revoked_at=token.revoked_at.strftime(_FORMAT) if token.revoked_at else None,
+        created_at=_text(token.created_at),
+        revoked_at=_text(token.revoked_at) if token.revoked_at else None,
         secret=secret,
     )
 
@@ -292,7 +297,7 @@ def tenant_body(tenant: Tenant) -> TenantBody:
         id=tenant.id,
         name=tenant.name,
         state=tenant.state,
-        created_at=tenant.created_at.strftime(_FORMAT),
+        created_at=_text(tenant.created_at),
     )
 
 
