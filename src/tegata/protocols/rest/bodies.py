@@ -67,8 +67,8 @@ class RevocationBody(msgspec.Struct):
     reason: str
 
 
-class CertificateBody(msgspec.Struct):
-    """A certificate with the path to its root: `chain` has the issuing CA first, root last."""
+class CertificateItem(msgspec.Struct):
+    """A certificate and its status, as lists show it."""
 
     id: str
     serial: str
@@ -79,25 +79,16 @@ class CertificateBody(msgspec.Struct):
     not_after: str
     status: str
     revocation: RevocationBody | None
+
+
+class CertificateBody(CertificateItem):
+    """A certificate with the path to its root: `chain` has the issuing CA first, root last."""
+
     certificate: str
     chain: list[str]
     ocsp_url: str
     crl_url: str
     ca_issuers_url: str
-
-
-class CertificateItem(msgspec.Struct):
-    """A certificate in a list."""
-
-    id: str
-    serial: str
-    issuer: str
-    profile: str
-    subject: str
-    not_before: str
-    not_after: str
-    status: str
-    revocation: RevocationBody | None
 
 
 class CertificatePage(msgspec.Struct):
