@@ -59,7 +59,8 @@ class IssuanceUnit(Protocol):
         ...
 
     def add_void_serial(self, void: VoidSerial, now: datetime) -> None:
-        """Record a serial under which nothing was recorded, as revoked."""
+        """Record a serial under which nothing was recorded, as revoked; the unit conflicts when
+        something was."""
         ...
 
     def add_certificate(

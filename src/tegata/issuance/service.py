@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tegata.issuance.model import (
@@ -15,7 +15,7 @@ from tegata.issuance.model import (
     Signed,
     VoidSerial,
 )
-from tegata.issuance.ports import CertificateSigner, IssuanceStore, IssuanceUnit
+from tegata.issuance.ports import CertificateSigner, IssuanceStore, IssuanceUnit, OpenBlock
 from tegata.issuance.reserve import SerialReserve
 from tegata.issuance.rules import (
     CertificateTemplate,
@@ -163,30 +163,39 @@ class IssuanceService:
         scope = platform_acts(tenant, "serials")
         voided = 0
         for left in await self.store.open_blocks(scope, node):
-            block = left.block
-            every = range(block.size)
-            given_out = every if used is None else used.get(block.id, every)
-            serials = [block.serial(counter) for counter in given_out]
-            recorded = await self.store.recorded_serials(scope, left.issuer, block.month, serials)
-            void = [serial for serial in serials if serial not in recorded]
-            now = self.clock.now()
-            async with self.store.open_unit(scope) as unit:
-                for serial in void:
-                    unit.add_void_serial(VoidSerial(left.issuer, serial, block.month), now)
-                unit.close_serial_block(block.id, now)
-                unit.audit(
-                    AuditEvent(
-                        actor=scope.actor,
-                        action="issuance:serial-block:close",
-                        decision=Decision.ALLOWED,
-                        subject=f"serial-block:{block.id}",
-                        request_digest=bytes(32),
-                        private={"void": str(len(void))},
-                    )
-                )
-                await unit.commit()
-            voided += len(void)
+            every = range(left.block.size)
+            given_out = every if used is None else used.get(left.block.id, every)
+            try:
+                voided += await self._settle(scope, left, given_out)
+            except Problem as problem:
+                if problem.code is not ProblemCode.CONFLICT:
+                    raise
+                # A commit of the run that died stands since we looked; it was its last.
+                voided += await self._settle(scope, left, given_out)
         return voided
+
+    async def _settle(self, scope: TenantScope, left: OpenBlock, given_out: Iterable[int]) -> int:
+        block = left.block
+        serials = [block.serial(counter) for counter in given_out]
+        recorded = await self.store.recorded_serials(scope, left.issuer, block.month, serials)
+        void = [serial for serial in serials if serial not in recorded]
+        now = self.clock.now()
+        async with self.store.open_unit(scope) as unit:
+            for serial in void:
+                unit.add_void_serial(VoidSerial(left.issuer, serial, block.month), now)
+            unit.close_serial_block(block.id, now)
+            unit.audit(
+                AuditEvent(
+                    actor=scope.actor,
+                    action="issuance:serial-block:close",
+                    decision=Decision.ALLOWED,
+                    subject=f"serial-block:{block.id}",
+                    request_digest=bytes(32),
+                    private={"void": str(len(void))},
+                )
+            )
+            await unit.commit()
+        return len(void)
 
 
 def _issued(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import deque
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -25,6 +26,7 @@ from tegata.signers import messages
 # Seconds; an answer is given up after one to two times this long.
 ANSWER_TIMEOUT = 15.0
 _HEADER = 4
+_MADE = 64
 
 R = TypeVar("R")
 
@@ -106,6 +108,8 @@ class SignerClient:
         self._connection: _Connection | None = None
         self._connecting = asyncio.Lock()
         self._number = 0
+        # Keys whose own certificates may not have been signed yet.
+        self._made: deque[SigningKey] = deque(maxlen=_MADE)
         self._encoder = msgspec.msgpack.Encoder()
 
     async def create_key(
@@ -118,7 +122,7 @@ class SignerClient:
         """Make a P-256 key. `authority` is a responder's CA: its subject and public key."""
         request = messages.CreateKey(tenant, purpose, KeyAlgorithm.P256, subject, *authority)
         created = await self._call(request, messages.KeyCreated)
-        return SigningKey(
+        made = SigningKey(
             KeyId(created.key),
             tenant,
             purpose,
@@ -126,6 +130,8 @@ class SignerClient:
             created.public_key,
             created.sealed,
         )
+        self._made.append(made)
+        return made
 
     async def reserve(self, key: SigningKey, month: int, size: int) -> SerialBlock:
         """Reserve serials; they are durable in the signer's journal on return."""
@@ -141,7 +147,15 @@ class SignerClient:
         request = messages.SignCertificate(
             key.id, key.tenant, tbs, block, counter, profile, RULE_SET, linted
         )
-        return (await self._call(request, messages.Octets, key)).value
+        try:
+            return (await self._call(request, messages.Octets, key)).value
+        except Problem as problem:
+            subject = next((each for each in self._made if each.public_key in tbs), None)
+            if problem.code is not ProblemCode.KEY_PURPOSE_REFUSED or subject is None:
+                raise
+            # The signer was started again after it had made the subject's key: it must see it.
+            await self._call(messages.LoadKey(subject.id, subject.sealed), messages.Done)
+            return (await self._call(request, messages.Octets, key)).value
 
     async def sign_crl(self, key: SigningKey, tbs: bytes) -> bytes:
         """Sign a TBSCertList."""

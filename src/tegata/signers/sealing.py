@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -56,23 +57,35 @@ def load_sealing_key(path: Path, randomness: Randomness, *, first: bool) -> File
 
     It is made when this is the `first` run of the node: later a missing key is a lost one.
     """
-    if not first and not path.exists():
-        raise ValueError(f"the sealing key {path} is missing: nothing can be opened without it")
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(randomness.octets(KEY_OCTETS))
-            file.flush()
-            os.fsync(file.fileno())
+    if not path.exists():
+        if not first:
+            raise ValueError(f"the sealing key {path} is missing: nothing can be opened without it")
+        _make_key(path, randomness.octets(KEY_OCTETS))
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise ValueError("the sealing key's file can be read by others: set its mode to 0600")
     key = path.read_bytes()
     if len(key) != KEY_OCTETS:
         raise ValueError("the sealing key's file does not hold a 256-bit key")
     return FileSealingRoot(key)
+
+
+def _make_key(path: Path, key: bytes) -> None:
+    """Durably, and whole or not at all; a key that somebody else has made meanwhile stays."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key)
+        file.flush()
+        os.fsync(file.fileno())
+    with suppress(FileExistsError):
+        os.link(temporary, path)
+    temporary.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 class RecordSealer:

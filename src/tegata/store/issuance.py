@@ -7,8 +7,22 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BindParameter, and_, bindparam, select, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    LargeBinary,
+    String,
+    and_,
+    bindparam,
+    cast,
+    exists,
+    insert,
+    select,
+    update,
+)
 
 from tegata.issuance.model import IssuedCertificate, Issuer, VoidSerial
 from tegata.issuance.serials import SerialBlock, serial_octets
@@ -80,12 +94,27 @@ _CLOSE_BLOCK = Statement(
     )
     .values(closed_at=bindparam("now"))
 )
-_HAS_SERIAL = Statement(
-    select(certificate.c.serial).where(
-        certificate.c.tenant == _TENANT,
-        certificate.c.issuer == bindparam("issuer"),
-        certificate.c.epoch == bindparam("epoch"),
-        certificate.c.serial == bindparam("serial"),
+_OF_SERIAL = (
+    certificate.c.tenant == _TENANT,
+    certificate.c.issuer == bindparam("issuer"),
+    certificate.c.epoch == bindparam("epoch"),
+    certificate.c.serial == bindparam("serial"),
+)
+_HAS_SERIAL = Statement(select(certificate.c.serial).where(*_OF_SERIAL))
+_VOID: dict[str, ColumnElement[Any]] = {
+    name: cast(bindparam(name), kind)
+    for kind, names in (
+        (String(), ("tenant", "issuer")),
+        (LargeBinary(), ("serial", "entry")),
+        (BigInteger(), ("epoch", "revoked_at", "reason", "listed_until")),
+    )
+    for name in names
+}
+# Looked at once more where it is written: a commit of the run that died may have come late.
+_ADD_VOID = Statement(
+    insert(schema.revocation).from_select(
+        list(_VOID),
+        select(*_VOID.values()).where(~exists(select(certificate.c.serial).where(*_OF_SERIAL))),
     )
 )
 _GET_CERTIFICATE = Statement(
@@ -270,19 +299,21 @@ class IssuanceWrites(UnitBase):
         )
 
     def add_void_serial(self, void: VoidSerial, now: datetime) -> None:
-        """Record a serial under which nothing was recorded, as revoked."""
+        """Record a serial under which nothing was recorded, as revoked; the unit conflicts when
+        something was."""
         revocation = revocation_of_void(void, now)
-        self._insert(
-            schema.revocation,
-            tenant=self.scope.tenant,
-            issuer=void.issuer,
-            serial=serial_octets(void.serial),
-            epoch=void.month,
-            certificate=None,
-            revoked_at=to_milliseconds(revocation.revoked_at),
-            reason=revocation.reason.number,
-            entry=revocation.entry,
-            listed_until=to_milliseconds(revocation.listed_until),
+        self._execute(
+            _ADD_VOID,
+            {
+                "tenant": self.scope.tenant,
+                "issuer": void.issuer,
+                "serial": serial_octets(void.serial),
+                "epoch": void.month,
+                "revoked_at": to_milliseconds(revocation.revoked_at),
+                "reason": revocation.reason.number,
+                "entry": revocation.entry,
+                "listed_until": to_milliseconds(revocation.listed_until),
+            },
         )
 
     def add_certificate(

@@ -1,0 +1,79 @@
+"""The platform is killed at every point of what it does: nothing promised is lost, nothing signed
+is unaccounted for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+from _pytest.mark import ParameterSet
+
+from tests.crash.conftest import COMBINATIONS, Combination
+
+# What is done, and how many points it must at least have on each engine.
+SCENARIOS = {
+    "open-tenant": 120,
+    "exhaust": 30,
+    "issue-with-key": 20,
+    "issue": 20,
+    "publish": 12,
+    "revoke": 10,
+}
+# Points repeat: a commit is always made in the same steps. Every single one is taken with keys in
+# software (of the opening of a tenant: on SQLite); with a token, each name once.
+PARTS_OF_OPENING = 3
+
+
+def cases() -> Iterator[ParameterSet]:
+    """The long ones first, so that two workers end together."""
+    for scenario in SCENARIOS:
+        for engine, keys in COMBINATIONS:
+            all_of_opening = (scenario, engine, keys) == ("open-tenant", "sqlite", "software")
+            parts = PARTS_OF_OPENING if all_of_opening else 1
+            for part in range(parts):
+                name = f"{scenario}-{engine}-{keys}" + f"-part-{part}" * (parts > 1)
+                yield pytest.param((engine, keys), scenario, (part, parts), id=name)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize(
+    ("combination", "scenario", "part"), list(cases()), indirect=["combination"]
+)
+def test_a_kill_at_any_point_loses_no_promise_and_leaves_no_unknown_signature(
+    combination: Combination,
+    scenario: str,
+    part: tuple[int, int],
+    request: pytest.FixtureRequest,
+) -> None:
+    dry = combination.live("dry", scenario)
+    assert (dry["wrong"], dry["code"]) == ("", 0), combination.log
+    points = dry["points"]
+    assert len(points) >= SCENARIOS[scenario]
+    chosen = to_take(points, combination, scenario)[part[0] :: part[1]]
+    assert len(chosen) >= 10
+    last, void, untold = "a run that was not killed", 0, 0
+    for place in chosen:
+        life = combination.live(f"{scenario}-{place}", scenario, place)
+        assert life["wrong"] == "", f"after a kill at {last}: {life['wrong']}\n{combination.log}"
+        assert (life["code"], life["killed"]) == (-9, points[place]), combination.log
+        last = f"{place}, {points[place]}"
+        void, untold = max(void, life["void"]), untold + life["untold"]
+    end = combination.live("end")
+    assert end["wrong"] == "", f"after a kill at {last}: {end['wrong']}\n{combination.log}"
+    sys.stdout.write(f"{request.node.name}: {len(chosen)} of {len(points)} points\n")
+    # The kills met what they were for: signatures without a certificate, and certificates that
+    # nobody was told of.
+    assert void > 0
+    assert untold > 0
+
+
+def to_take(points: list[str], combination: Combination, scenario: str) -> list[int]:
+    """The points that are taken on this combination; each name is there at least once."""
+    software, opening = combination.base.pkcs11 is None, scenario == "open-tenant"
+    on_sqlite = combination.base.database is None
+    if software and (on_sqlite or not opening):
+        return list(range(len(points)))
+    first = {name: place for place, name in reversed(list(enumerate(points)))}
+    last = {name: place for place, name in enumerate(points)}
+    return sorted({*last.values(), *(first.values() if software else ())})

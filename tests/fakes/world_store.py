@@ -1,0 +1,342 @@
+"""The store of a `World`: tables that survive a crash, units that apply all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from tegata.issuance.model import IssuedCertificate, Issuer, VoidSerial
+from tegata.issuance.serials import SerialBlock
+from tegata.kernel.event import AuditEvent
+from tegata.kernel.ids import BlockId, CertificateId, IssuerId, KeyId, NodeId, TenantId, TokenId
+from tegata.kernel.problem import Problem, ProblemCode
+from tegata.kernel.scope import TenantScope
+from tegata.kernel.signing import DataKeyKind, SigningKey
+from tegata.pkix.names import GeneralName
+from tegata.pkix.ocsp import IssuerHashes, issuer_hashes
+from tegata.registration.model import CertificateEntry, CertificateQuery
+from tegata.registration.ports import EarlierRequest
+from tegata.revocation.model import (
+    CertificateStatus,
+    CrlEntries,
+    PublishedCrl,
+    Responder,
+    Revocation,
+    Status,
+    StatusAuthority,
+)
+from tegata.revocation.rules import revocation_of_void
+from tegata.tenancy.model import Tenant, TenantState, Token
+from tegata.tenancy.ports import RecordedEvent
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Gate(Protocol):
+    """Where a call may be its run's last."""
+
+    def reach(self, name: str) -> None:
+        """Go on, or crash."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A recorded block of serials."""
+
+    tenant: TenantId
+    issuer: IssuerId
+    block: SerialBlock
+    node: NodeId
+    is_open: bool = True
+
+
+@dataclass(slots=True)
+class Tables:
+    """Everything that was committed."""
+
+    tenants: dict[TenantId, Tenant] = field(default_factory=dict)
+    data_keys: dict[tuple[TenantId, DataKeyKind], bytes] = field(default_factory=dict)
+    signing_keys: dict[KeyId, SigningKey] = field(default_factory=dict)
+    issuers: dict[IssuerId, Issuer] = field(default_factory=dict)
+    responders: dict[IssuerId, list[Responder]] = field(default_factory=dict)
+    blocks: dict[BlockId, Block] = field(default_factory=dict)
+    certificates: dict[CertificateId, IssuedCertificate] = field(default_factory=dict)
+    revocations: dict[tuple[IssuerId, int], Revocation] = field(default_factory=dict)
+    crls: dict[tuple[IssuerId, int], PublishedCrl] = field(default_factory=dict)
+    keys_used: dict[tuple[TenantId, bytes], EarlierRequest] = field(default_factory=dict)
+    tokens: dict[TokenId, Token] = field(default_factory=dict)
+    wanted: dict[IssuerId, datetime] = field(default_factory=dict)
+    events: dict[int, tuple[TenantId, AuditEvent]] = field(default_factory=dict)
+
+    def copy(self) -> Tables:
+        """The same rows in tables of their own."""
+        return Tables(**{each.name: dict(getattr(self, each.name)) for each in fields(self)})
+
+
+def _add(table: dict[K, V], key: K, value: V) -> None:
+    if key in table:
+        raise Problem(ProblemCode.CONFLICT, "another request changed the same thing")
+    table[key] = value
+
+
+class MemoryUnit:
+    """A unit with the writes of every room."""
+
+    def __init__(self, store: MemoryStore, scope: TenantScope) -> None:
+        self._store = store
+        self._scope = scope
+        self._writes: list[Callable[[Tables], None]] = []
+
+    async def commit(self) -> None:
+        self._store.gate.reach("unit.commit: before")
+        changed = self._store.tables.copy()
+        for write in self._writes:
+            write(changed)
+        self._store.tables = changed
+        self._store.gate.reach("unit.commit: after")
+
+    def essential(self) -> None:
+        """Disks of this world have room."""
+
+    def audit(self, event: AuditEvent) -> None:
+        self._writes.append(
+            lambda tables: _add(tables.events, len(tables.events), (self._scope.tenant, event))
+        )
+
+    def add_serial_block(
+        self, issuer: IssuerId, block: SerialBlock, node: NodeId, now: datetime
+    ) -> None:
+        row = Block(self._scope.tenant, issuer, block, node)
+        self._writes.append(lambda tables: _add(tables.blocks, block.id, row))
+
+    def close_serial_block(self, block: BlockId, now: datetime) -> None:
+        def close(tables: Tables) -> None:
+            if not tables.blocks[block].is_open:
+                raise Problem(ProblemCode.CONFLICT)
+            tables.blocks[block] = replace(tables.blocks[block], is_open=False)
+
+        self._writes.append(close)
+
+    def add_void_serial(self, void: VoidSerial, now: datetime) -> None:
+        def require_nothing(tables: Tables) -> None:
+            if void.serial in {each.serial for each in tables.certificates.values()}:
+                raise Problem(ProblemCode.CONFLICT)
+
+        self._writes.append(require_nothing)
+        self.add_revocation(revocation_of_void(void, now))
+
+    def add_certificate(
+        self, octets: bytes, certificate: IssuedCertificate, names: Sequence[GeneralName]
+    ) -> None:
+        def add(tables: Tables) -> None:
+            if certificate.serial in {each.serial for each in tables.certificates.values()}:
+                raise Problem(ProblemCode.CONFLICT)
+            _add(tables.certificates, certificate.id, certificate)
+
+        self._writes.append(add)
+
+    def add_signing_key(self, key: SigningKey, now: datetime) -> None:
+        self._writes.append(lambda tables: _add(tables.signing_keys, key.id, key))
+
+    def add_issuer(self, issuer: Issuer, now: datetime) -> None:
+        self._writes.append(lambda tables: _add(tables.issuers, issuer.id, issuer))
+
+    def add_responder(
+        self,
+        issuer: IssuerId,
+        key: SigningKey,
+        certificate: bytes,
+        not_after: datetime,
+        now: datetime,
+    ) -> None:
+        new = Responder(key, certificate, not_after)
+
+        def add(tables: Tables) -> None:
+            tables.responders[issuer] = [*tables.responders.get(issuer, []), new]
+
+        self._writes.append(add)
+
+    def add_revocation(self, revocation: Revocation) -> None:
+        place = revocation.issuer, revocation.serial
+        self._writes.append(lambda tables: _add(tables.revocations, place, revocation))
+
+    def add_crl(self, crl: PublishedCrl) -> None:
+        self._writes.append(lambda tables: _add(tables.crls, (crl.issuer, crl.number), crl))
+
+    def want_crl(self, issuer: IssuerId, at: datetime) -> None:
+        def want(tables: Tables) -> None:
+            tables.wanted[issuer] = min(at, tables.wanted.get(issuer, at))
+
+        self._writes.append(want)
+
+    def add_idempotency(
+        self, key_hash: bytes, request_digest: bytes, certificate: CertificateId, now: datetime
+    ) -> None:
+        place = self._scope.tenant, key_hash
+        earlier = EarlierRequest(request_digest, certificate)
+        self._writes.append(lambda tables: _add(tables.keys_used, place, earlier))
+
+    def add_tenant(self, tenant: Tenant) -> None:
+        self._writes.append(lambda tables: _add(tables.tenants, tenant.id, tenant))
+
+    def set_tenant_state(self, state: TenantState) -> None:
+        def change(tables: Tables) -> None:
+            tenant = self._scope.tenant
+            tables.tenants[tenant] = replace(tables.tenants[tenant], state=state)
+
+        self._writes.append(change)
+
+    def add_data_key(self, kind: DataKeyKind, wrapped: bytes, now: datetime) -> None:
+        place = self._scope.tenant, kind
+        self._writes.append(lambda tables: _add(tables.data_keys, place, wrapped))
+
+    def add_token(self, token: Token) -> None:
+        self._writes.append(lambda tables: _add(tables.tokens, token.id, token))
+
+    def revoke_token(self, token: TokenId, now: datetime) -> None:
+        def revoke(tables: Tables) -> None:
+            if token not in tables.tokens or tables.tokens[token].revoked_at is not None:
+                raise Problem(ProblemCode.TOKEN_UNKNOWN)
+            tables.tokens[token] = replace(tables.tokens[token], revoked_at=now)
+
+        self._writes.append(revoke)
+
+
+class MemoryStore:
+    """The stores of every room, in memory."""
+
+    def __init__(self, gate: Gate, tables: Tables) -> None:
+        self.gate = gate
+        self.tables = tables
+
+    def _read(self, name: str) -> Tables:
+        self.gate.reach(f"store.{name}")
+        return self.tables
+
+    @asynccontextmanager
+    async def open_unit(
+        self, scope: TenantScope, *, essential: bool = False
+    ) -> AsyncIterator[MemoryUnit]:
+        self.gate.reach("store.open_unit")
+        yield MemoryUnit(self, scope)
+
+    def require_room(self) -> None:
+        """Disks of this world have room."""
+
+    def issuer_urls(self, issuer: IssuerId) -> tuple[str, str, str]:
+        base = "http://pki.example.test"
+        return f"{base}/ocsp", f"{base}/crl/{issuer}.crl", f"{base}/ca/{issuer}.cer"
+
+    async def get_issuer(self, scope: TenantScope, issuer: IssuerId) -> Issuer:
+        found = self._read("get_issuer").issuers.get(issuer)
+        if found is None or found.tenant != scope.tenant:
+            raise Problem(ProblemCode.ISSUER_UNKNOWN)
+        return found
+
+    async def list_issuers(self, scope: TenantScope) -> Sequence[Issuer]:
+        issuers = self._read("list_issuers").issuers.values()
+        return [issuer for issuer in issuers if issuer.tenant == scope.tenant]
+
+    async def open_blocks(self, scope: TenantScope, node: NodeId) -> Sequence[Block]:
+        blocks = self._read("open_blocks").blocks.values()
+        own = (block for block in blocks if block.tenant == scope.tenant and block.node == node)
+        return [block for block in own if block.is_open]
+
+    async def recorded_serials(
+        self, scope: TenantScope, issuer: IssuerId, month: int, serials: Sequence[int]
+    ) -> frozenset[int]:
+        certificates = self._read("recorded_serials").certificates.values()
+        return frozenset(
+            each.serial
+            for each in certificates
+            if (each.tenant, each.issuer) == (scope.tenant, issuer) and each.serial in serials
+        )
+
+    async def get_certificate(
+        self, scope: TenantScope, certificate: CertificateId
+    ) -> IssuedCertificate:
+        found = self._read("get_certificate").certificates.get(certificate)
+        if found is None or found.tenant != scope.tenant:
+            raise Problem(ProblemCode.CERTIFICATE_UNKNOWN)
+        return found
+
+    async def find_idempotency(self, scope: TenantScope, key_hash: bytes) -> EarlierRequest | None:
+        return self._read("find_idempotency").keys_used.get((scope.tenant, key_hash))
+
+    async def list_certificates(
+        self, scope: TenantScope, query: CertificateQuery
+    ) -> Sequence[CertificateEntry]:
+        raise NotImplementedError
+
+    async def find_revocation(
+        self, scope: TenantScope, issuer: IssuerId, serial: int
+    ) -> CertificateStatus | None:
+        found = self._read("find_revocation").revocations.get((issuer, serial))
+        if found is None:
+            return None
+        return CertificateStatus(Status.REVOKED, found.revoked_at, found.reason)
+
+    async def certificate_status(
+        self, scope: TenantScope, issuer: IssuerId, serial: int
+    ) -> CertificateStatus:
+        revoked = await self.find_revocation(scope, issuer, serial)
+        recorded = await self.recorded_serials(scope, issuer, 0, [serial])
+        return revoked or CertificateStatus(Status.GOOD if recorded else Status.UNKNOWN)
+
+    async def find_authority(self, hashes: IssuerHashes) -> StatusAuthority | None:
+        tables = self._read("find_authority")
+        for issuer in tables.issuers.values():
+            own = issuer_hashes(issuer.facts.subject, issuer.key.public_key)
+            if hashes in own and issuer.id in tables.responders:
+                return StatusAuthority(issuer, tables.responders[issuer.id][-1])
+        return None
+
+    async def crl_entries(
+        self, scope: TenantScope, issuer: IssuerId, listed_since: datetime
+    ) -> CrlEntries:
+        tables = self._read("crl_entries")
+        entries = tuple(
+            tables.revocations[place].entry
+            for place in sorted(tables.revocations)
+            if place[0] == issuer and tables.revocations[place].listed_until >= listed_since
+        )
+        numbers = [number for owner, number in tables.crls if owner == issuer]
+        return CrlEntries(entries, max(numbers, default=0))
+
+    async def latest_crl(self, issuer: IssuerId) -> PublishedCrl | None:
+        crls = self._read("latest_crl").crls
+        own = [number for owner, number in crls if owner == issuer]
+        return crls[issuer, max(own)] if own else None
+
+    async def tenant_of(self, issuer: IssuerId) -> TenantId | None:
+        found = self._read("tenant_of").issuers.get(issuer)
+        return found.tenant if found is not None else None
+
+    async def has_responder(self, scope: TenantScope, issuer: IssuerId) -> bool:
+        return issuer in self._read("has_responder").responders
+
+    async def find_tenant(self, scope: TenantScope, tenant: TenantId) -> Tenant | None:
+        return self._read("find_tenant").tenants.get(tenant)
+
+    async def find_tenant_named(self, scope: TenantScope, name: str) -> Tenant | None:
+        tenants = self._read("find_tenant_named").tenants.values()
+        return next((tenant for tenant in tenants if tenant.name == name), None)
+
+    async def list_tenants(self, scope: TenantScope) -> Sequence[Tenant]:
+        return list(self._read("list_tenants").tenants.values())
+
+    async def find_token(self, tenant: TenantId, token: TokenId) -> Token | None:
+        return self._read("find_token").tokens.get(token)
+
+    async def list_tokens(self, scope: TenantScope) -> Sequence[Token]:
+        return list(self._read("list_tokens").tokens.values())
+
+    async def list_events(
+        self, scope: TenantScope, after: int, limit: int
+    ) -> Sequence[RecordedEvent]:
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""Revocation, on stand-ins for its ports."""

@@ -1,0 +1,1 @@
+"""Tenancy, on stand-ins for its ports."""
