@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -65,7 +66,8 @@ def _one_life(job: Job) -> dict[str, Any]:
 def _end_children(life: int) -> None:
     """End a life that hangs, and then a signer that does not notice it."""
     own = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
-    os.kill(life, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.kill(life, signal.SIGKILL)
     time.sleep(_PAUSE)
     for child in own.read_text().split():
         os.kill(int(child), signal.SIGKILL)
