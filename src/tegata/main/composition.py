@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +74,13 @@ def node_id(data: Path, clock: Clock, randomness: Randomness) -> NodeId:
     file = data / "node"
     if not file.exists():
         octets = time_ordered(int(clock.now().timestamp() * 1000), randomness.octets(10))
-        file.write_text(encode_id("nod", octets))
+        # Whole and durable, or not there: a node with no name would settle another's blocks.
+        temporary = file.with_suffix(".new")
+        with temporary.open("w") as opened:
+            opened.write(encode_id("nod", octets))
+            opened.flush()
+            os.fsync(opened.fileno())
+        temporary.replace(file)
     return NodeId(file.read_text())
 
 
