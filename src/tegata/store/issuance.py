@@ -37,7 +37,7 @@ from tegata.kernel.ids import (
 from tegata.kernel.month import expiry_month
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope
-from tegata.kernel.signing import DataKeyKind, Sealer, SigningKey
+from tegata.kernel.signing import DataKeyKind, Sealer
 from tegata.pkix.certificate import parse_certificate, parse_tbs_certificate
 from tegata.pkix.extensions import key_identifier, subject_public_key
 from tegata.pkix.names import GeneralName, GeneralNameKind
@@ -47,7 +47,6 @@ from tegata.store import schema
 from tegata.store.instants import from_milliseconds, to_milliseconds
 from tegata.store.keys import KEY_COLUMNS, key_from_row
 from tegata.store.reads import ReadsBase
-from tegata.store.revocation import PUT_RESPONDER
 from tegata.store.schema import (
     certificate,
     certificate_der,
@@ -366,25 +365,4 @@ class IssuanceWrites(UnitBase):
             sha1_key=hashlib.sha1(key, usedforsecurity=False).digest(),
             sha256_key=hashlib.sha256(key).digest(),
             certificate=issuer.certificate,
-        )
-
-    def add_responder(
-        self,
-        issuer: IssuerId,
-        key: SigningKey,
-        certificate: bytes,
-        not_after: datetime,
-        now: datetime,
-    ) -> None:
-        """Record, or replace, the OCSP responder of an issuer."""
-        self._execute(
-            PUT_RESPONDER,
-            {
-                "tenant": self.scope.tenant,
-                "issuer": issuer,
-                "signing_key": key.id,
-                "certificate": certificate,
-                "not_after": to_milliseconds(not_after),
-                "created_at": to_milliseconds(now),
-            },
         )

@@ -1,17 +1,18 @@
-"""Signing keys and tenants' data keys, as rows."""
+"""Signing keys, the responders that some of them are, and tenants' data keys, as rows."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from sqlalchemy import BindParameter, bindparam, select
+from sqlalchemy.dialects.postgresql import insert as upsert
 
-from tegata.kernel.ids import KeyId, TenantId
+from tegata.kernel.ids import IssuerId, KeyId, TenantId
 from tegata.kernel.signing import DataKeyKind, KeyAlgorithm, KeyPurpose, SigningKey
 from tegata.store.database import Database
 from tegata.store.instants import to_milliseconds
 from tegata.store.reads import ReadsBase
-from tegata.store.schema import data_key, signing_key
+from tegata.store.schema import data_key, responder, signing_key
 from tegata.store.statement import Row, Statement
 from tegata.store.unit import UnitBase
 
@@ -20,6 +21,23 @@ _TENANT: BindParameter[str] = bindparam("tenant")
 FIND_DATA_KEY = Statement(
     select(data_key.c.wrapped).where(
         data_key.c.tenant == _TENANT, data_key.c.kind == bindparam("kind")
+    )
+)
+_put = upsert(responder).values(
+    tenant=_TENANT,
+    issuer=bindparam("issuer"),
+    signing_key=bindparam("signing_key"),
+    certificate=bindparam("certificate"),
+    not_after=bindparam("not_after"),
+    created_at=bindparam("created_at"),
+)
+_PUT_RESPONDER = Statement(
+    _put.on_conflict_do_update(
+        index_elements=["tenant", "issuer"],
+        set_={
+            name: _put.excluded[name]
+            for name in ("signing_key", "certificate", "not_after", "created_at")
+        },
     )
 )
 KEY_COLUMNS = (
@@ -83,4 +101,25 @@ class KeyWrites(UnitBase):
             kind=kind.value,
             wrapped=wrapped,
             created_at=to_milliseconds(now),
+        )
+
+    def add_responder(
+        self,
+        issuer: IssuerId,
+        key: SigningKey,
+        certificate: bytes,
+        not_after: datetime,
+        now: datetime,
+    ) -> None:
+        """Record, or replace, the OCSP responder of an issuer."""
+        self._execute(
+            _PUT_RESPONDER,
+            {
+                "tenant": self.scope.tenant,
+                "issuer": issuer,
+                "signing_key": key.id,
+                "certificate": certificate,
+                "not_after": to_milliseconds(not_after),
+                "created_at": to_milliseconds(now),
+            },
         )

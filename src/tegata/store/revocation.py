@@ -18,9 +18,7 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import insert as upsert
 
-from tegata.issuance.model import Issuer
 from tegata.issuance.serials import serial_month, serial_octets
 from tegata.kernel.ids import IssuerId, TenantId, parse_certificate_id
 from tegata.kernel.month import expiry_month
@@ -39,9 +37,9 @@ from tegata.revocation.model import (
     StatusAuthority,
 )
 from tegata.store.instants import from_milliseconds, to_milliseconds
+from tegata.store.issuance import IssuanceReads
 from tegata.store.jobs import CRL_JOB, WANT_JOB
 from tegata.store.keys import KEY_COLUMNS, key_from_row
-from tegata.store.reads import ReadsBase
 from tegata.store.schema import (
     certificate,
     crl,
@@ -57,23 +55,6 @@ _TENANT: BindParameter[str] = bindparam("tenant")
 _ISSUER: BindParameter[str] = bindparam("issuer")
 _SERIAL: BindParameter[bytes] = bindparam("serial")
 
-_put = upsert(responder).values(
-    tenant=_TENANT,
-    issuer=_ISSUER,
-    signing_key=bindparam("signing_key"),
-    certificate=bindparam("certificate"),
-    not_after=bindparam("not_after"),
-    created_at=bindparam("created_at"),
-)
-PUT_RESPONDER = Statement(
-    _put.on_conflict_do_update(
-        index_elements=["tenant", "issuer"],
-        set_={
-            name: _put.excluded[name]
-            for name in ("signing_key", "certificate", "not_after", "created_at")
-        },
-    )
-)
 _FIND_RESPONDER = Statement(
     select(responder.c.certificate, responder.c.not_after, *KEY_COLUMNS)
     .join(
@@ -157,19 +138,16 @@ _FRESH = timedelta(seconds=30)
 _CACHE = 4096
 
 
-class RevocationReads(ReadsBase):
+class RevocationReads(IssuanceReads):
     """Status of one tenant's certificates, and the public way from an issuer to its tenant."""
 
     clock: Clock
 
     def __init__(self) -> None:
+        super().__init__()
         self._authorities: OrderedDict[IssuerHashes, tuple[datetime, StatusAuthority]] = (
             OrderedDict()
         )
-
-    async def get_issuer(self, scope: TenantScope, issuer: IssuerId) -> Issuer:
-        """An issuer of the tenant; the issuance room's reads implement it."""
-        raise NotImplementedError
 
     async def find_revocation(
         self, scope: TenantScope, issuer: IssuerId, serial: int

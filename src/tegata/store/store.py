@@ -9,7 +9,7 @@ from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import DataKeyKind
 from tegata.store.database import Database
-from tegata.store.issuance import IssuanceReads, IssuanceWrites
+from tegata.store.issuance import IssuanceWrites
 from tegata.store.keys import KeyReads, KeyWrites
 from tegata.store.reads import DataKeys
 from tegata.store.registration import RegistrationReads, RegistrationWrites
@@ -21,7 +21,7 @@ class Unit(KeyWrites, IssuanceWrites, RevocationWrites, RegistrationWrites, Tena
     """A unit of work with the writes of every room."""
 
 
-class Store(KeyReads, IssuanceReads, RevocationReads, RegistrationReads, TenancyReads):
+class Store(KeyReads, RevocationReads, RegistrationReads, TenancyReads):
     """Implements the stores of every room."""
 
     def __init__(
@@ -32,7 +32,6 @@ class Store(KeyReads, IssuanceReads, RevocationReads, RegistrationReads, Tenancy
         randomness: Randomness,
         public_url: str,
     ) -> None:
-        IssuanceReads.__init__(self)
         RevocationReads.__init__(self)
         self.database = database
         self.data_keys = data_keys
