@@ -14,9 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from starlette.applications import Starlette
-from starlette.routing import Route
-
 from tegata.kernel.plain_listeners import plain_route
 from tegata.main.bootstrap import ApiTls, Demo, ensure_demo, ensure_platform
 from tegata.main.composition import Platform, compose
@@ -25,6 +22,7 @@ from tegata.main.settings import Address, Settings, SettingsError, require_safe
 from tegata.main.signer_process import SignerSupervisor
 from tegata.main.worker import Upkeep, Worker
 from tegata.protocols.crl.endpoints import CrlDoor
+from tegata.protocols.http import Handler, PlainApplication
 from tegata.protocols.ocsp.endpoints import OcspDoor
 from tegata.protocols.rest.application import RestApplication
 from tegata.protocols.rest.operation import Services
@@ -138,13 +136,13 @@ def _upkeep(platform: Platform, settings: Settings, tls: ApiTls) -> Upkeep:
     return upkeep
 
 
-def public_application(platform: Platform) -> Starlette:
+def public_application(platform: Platform) -> Handler:
     """What is served in plain HTTP: nothing that the table does not name."""
-    routes: list[Route] = [*OcspDoor(platform.ocsp).routes(), *CrlDoor(platform.crls).routes()]
+    routes = (*OcspDoor(platform.ocsp).routes(), *CrlDoor(platform.crls).routes())
     for route in routes:
         if plain_route(route.path) is None:
             raise SettingsError(f"{route.path} may not be served without TLS")
-    return Starlette(routes=routes)
+    return PlainApplication(routes)
 
 
 async def _settle_blocks(platform: Platform) -> None:

@@ -6,14 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import format_datetime
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
 from tegata.kernel.ids import IssuerId
 from tegata.kernel.problem import Problem
 from tegata.protocols.crl.problems import STATUS
-from tegata.protocols.http import octets_response
+from tegata.protocols.http import TEXT, Request, Response, Route
 from tegata.revocation.service import CrlService
 
 # A new list follows a revocation within seconds, so a cache keeps one only this long.
@@ -30,8 +26,8 @@ class CrlDoor:
     def routes(self) -> Sequence[Route]:
         """The routes of this protocol."""
         return (
-            Route("/crl/{issuer}.crl", self.crl, methods=["GET"]),
-            Route("/ca/{issuer}.cer", self.ca_certificate, methods=["GET"]),
+            Route("GET", "/crl/{issuer}.crl", self.crl),
+            Route("GET", "/ca/{issuer}.cer", self.ca_certificate),
         )
 
     async def crl(self, request: Request) -> Response:
@@ -45,7 +41,7 @@ class CrlDoor:
             "last-modified": format_datetime(crl.this_update, usegmt=True),
             "etag": f'"{crl.number}"',
         }
-        return octets_response(crl.der, "application/pkix-crl", headers)
+        return Response(200, crl.der, "application/pkix-crl", headers)
 
     async def ca_certificate(self, request: Request) -> Response:
         """The certificate of an issuer, in DER."""
@@ -53,8 +49,8 @@ class CrlDoor:
             der = await self.service.ca_certificate(IssuerId(request.path_params["issuer"]))
         except Problem as problem:
             return _error(problem)
-        return octets_response(der, "application/pkix-cert", {"cache-control": _CA_CACHE})
+        return Response(200, der, "application/pkix-cert", {"cache-control": _CA_CACHE})
 
 
 def _error(problem: Problem) -> Response:
-    return Response(f"{problem.code}\n", STATUS[problem.code], media_type="text/plain")
+    return Response(STATUS[problem.code], f"{problem.code}\n".encode(), TEXT)

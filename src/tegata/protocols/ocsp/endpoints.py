@@ -9,14 +9,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from email.utils import format_datetime
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
 from tegata.kernel.problem import Problem
 from tegata.pkix.der import DerError
 from tegata.pkix.ocsp import OcspRequest, ResponseStatus, encode_ocsp_error, parse_ocsp_request
-from tegata.protocols.http import octets_response, raw_path, read_body
+from tegata.protocols.http import Request, Response, Route
 from tegata.protocols.ocsp.problems import STATUS
 from tegata.revocation.service import OcspAnswer, OcspService
 
@@ -42,15 +38,16 @@ class OcspDoor:
     def routes(self) -> Sequence[Route]:
         """The routes of this protocol."""
         return (
-            Route("/ocsp", self.post, methods=["POST"]),
-            Route("/ocsp/", self.post, methods=["POST"]),
-            Route("/ocsp/{request:path}", self.get, methods=["GET"]),
+            Route("POST", "/ocsp", self.post),
+            Route("POST", "/ocsp/", self.post),
+            Route("GET", "/ocsp/", self.get),
+            Route("GET", "/ocsp/{request:path}", self.get),
         )
 
     async def post(self, request: Request) -> Response:
         """A request in the body."""
         try:
-            octets = await read_body(request, REQUEST_MAXIMUM)
+            octets = await request.body.read(REQUEST_MAXIMUM)
         except Problem as problem:
             return _error(STATUS[problem.code])
         return await self._answer(octets, cacheable=False)
@@ -58,7 +55,7 @@ class OcspDoor:
     async def get(self, request: Request) -> Response:
         """A request in the path: base64, percent-encoded (some clients leave out the latter)."""
         try:
-            octets = base64.b64decode(raw_path(request)[len(_PREFIX) :], validate=True)
+            octets = base64.b64decode(request.path_octets[len(_PREFIX) :], validate=True)
         except binascii.Error:
             return _error(ResponseStatus.MALFORMED_REQUEST)
         return await self._answer(octets, cacheable=True)
@@ -92,11 +89,11 @@ def _success(asked: OcspRequest, answer: OcspAnswer, *, cacheable: bool) -> Resp
             "expires": _http_date(answer.next_update),
             "etag": f'"{hashlib.sha256(answer.der).hexdigest()}"',
         }
-    return octets_response(answer.der, _MEDIA_TYPE, headers)
+    return Response(200, answer.der, _MEDIA_TYPE, headers)
 
 
 def _error(status: ResponseStatus) -> Response:
-    return octets_response(encode_ocsp_error(status), _MEDIA_TYPE, {"cache-control": "no-store"})
+    return Response(200, encode_ocsp_error(status), _MEDIA_TYPE, {"cache-control": "no-store"})
 
 
 def _http_date(instant: datetime) -> str:

@@ -13,13 +13,10 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.wording import choose_language
-from tegata.protocols.http import header, read_body
+from tegata.protocols.http import Request, Response
 from tegata.protocols.rest.problems import problem_response
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.service import RevocationService
@@ -102,7 +99,7 @@ class NoBody(msgspec.Struct):
 
 
 class Endpoint(Generic[Body]):
-    """An operation as an ASGI application."""
+    """What answers the requests for an operation."""
 
     def __init__(self, operation: Operation[Body], services: Services) -> None:
         self._operation = operation
@@ -111,29 +108,25 @@ class Endpoint(Generic[Body]):
         self._encoder = msgspec.json.Encoder()
         self._query = frozenset(parameter.name for parameter in operation.query)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, request: Request) -> Response:
         """Answer a request."""
-        response = await self._respond_to(Request(scope, receive))
-        await response(scope, receive, send)
-
-    async def _respond_to(self, request: Request) -> Response:
         principal: Principal | None = None
         digest = bytes(32)
         try:
             # The caller is known before anything of the request is looked at.
             principal = await self._authenticate(request)
-            body = await read_body(request, BODY_MAXIMUM)
+            body = await request.body.read(BODY_MAXIMUM)
             digest = request_digest(request, body)
             principal.require(self._operation.action)
             answer = await self._operation.act(self._call(request, principal, body, digest))
         except Problem as problem:
             refused = await self._refuse(request, principal, problem, digest)
-            language = choose_language(header(request, b"accept-language"))
+            language = choose_language(request.header(b"accept-language"))
             return problem_response(refused, language, self._services.base_url)
         return self._respond(answer)
 
     async def _authenticate(self, request: Request) -> Principal:
-        scheme, _, token = header(request, b"authorization").partition(" ")
+        scheme, _, token = request.header(b"authorization").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Problem(ProblemCode.AUTHENTICATION_REQUIRED, "send a bearer token")
         return await self._services.tokens.authenticate(token.strip())
@@ -141,7 +134,7 @@ class Endpoint(Generic[Body]):
     def _call(
         self, request: Request, principal: Principal, octets: bytes, digest: bytes
     ) -> Call[Body]:
-        given = dict(request.query_params) if request.scope["query_string"] else {}
+        given = request.query_params if request.query_string else {}
         unknown = [name for name in given if name not in self._query]
         if unknown:
             raise Problem(
@@ -155,7 +148,7 @@ class Endpoint(Generic[Body]):
             body=self._decode(request, octets),
             path=request.path_params,
             query=given,
-            idempotency_key=request.headers.get("idempotency-key"),
+            idempotency_key=request.find_header(b"idempotency-key"),
             digest=digest,
         )
 
@@ -164,7 +157,7 @@ class Endpoint(Generic[Body]):
             if octets:
                 raise Problem(ProblemCode.REQUEST_MALFORMED, "no body belongs here")
             return self._decoder.decode(b"{}")
-        media_type = header(request, b"content-type").split(";")[0].strip().lower()
+        media_type = request.header(b"content-type").split(";")[0].strip().lower()
         if media_type != "application/json":
             raise Problem(ProblemCode.REQUEST_MEDIA_TYPE, "send application/json")
         try:
@@ -197,15 +190,14 @@ class Endpoint(Generic[Body]):
         if answer.location is not None:
             headers["location"] = self._services.base_url + answer.location
         if answer.body is None:
-            return Response(None, self._operation.status, headers)
+            return Response(self._operation.status, headers=headers)
         octets = self._encoder.encode(answer.body)
-        return Response(octets, self._operation.status, headers, "application/json")
+        return Response(self._operation.status, octets, "application/json", headers)
 
 
 def request_digest(request: Request, body: bytes) -> bytes:
     """SHA-256 over method, target and body: what was asked, for the audit record."""
-    target: str = request.scope["path"]
-    query: bytes = request.scope["query_string"]
-    if query:
-        target += "?" + query.decode("latin-1")
+    target = request.path
+    if request.query_string:
+        target += "?" + request.query_string.decode("latin-1")
     return hashlib.sha256(f"{request.method} {target}\n".encode() + body).digest()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import msgspec
-from starlette.responses import Response
 
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.wording import translate
+from tegata.protocols.http import Response
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -114,4 +114,4 @@ def problem_response(problem: Problem, language: str, base_url: str) -> Response
         headers["www-authenticate"] = 'Bearer realm="tegata"'
     if entry.status in RETRY_AFTER:
         headers["retry-after"] = str(RETRY_AFTER[entry.status])
-    return Response(msgspec.json.encode(body), entry.status, headers, MEDIA_TYPE)
+    return Response(entry.status, msgspec.json.encode(body), MEDIA_TYPE, headers)

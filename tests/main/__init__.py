@@ -1,0 +1,1 @@
+"""What an applicant may ask for."""
