@@ -52,6 +52,14 @@ def test_the_canonical_octets_of_an_event_never_change() -> None:
     assert the_event().canonical == GOLDEN.read_bytes()
 
 
+@given(st.text(), st.text(), st.integers(0, 2**53 - 1))
+def test_the_octets_of_an_event_are_canonical_json(action: str, code: str, sequence: int) -> None:
+    actor = Actor(ActorKind.TOKEN, action)
+    event = AuditEvent(actor, action, Decision.REFUSED, action, bytes(32), code)
+    chained = chain_event(event, ["b", "a"], TENANT, sequence, NO_PREVIOUS, NOW)
+    assert chained.canonical == canonical_json(json.loads(chained.canonical))
+
+
 def test_an_event_has_every_member_and_its_private_values_only_as_commitments() -> None:
     read = json.loads(the_event().canonical)
     assert read == {

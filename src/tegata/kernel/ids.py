@@ -21,16 +21,19 @@ CertificateId = NewType("CertificateId", str)
 
 # Crockford's base 32 in lower case: no i, l, o, u, so an id survives being read aloud.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _VALUE = {character: value for value, character in enumerate(_ALPHABET)}
 _LENGTH = 26
 _OCTETS = 16
+# Where in the number each pair of characters stands.
+_PLACES = range(5 * (_LENGTH - 2), -1, -10)
 
 
 def encode_id(prefix: str, octets: bytes) -> str:
     """Write 16 octets as ``prefix_`` and 26 characters."""
     number = int.from_bytes(octets, "big")
-    characters = [_ALPHABET[(number >> (5 * place)) & 31] for place in range(_LENGTH - 1, -1, -1)]
-    return f"{prefix}_{''.join(characters)}"
+    pairs = [_PAIRS[(number >> place) & 1023] for place in _PLACES]
+    return f"{prefix}_{''.join(pairs)}"
 
 
 def parse_id(prefix: str, text: str, unknown: ProblemCode) -> bytes:

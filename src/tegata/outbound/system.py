@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from datetime import UTC, datetime
 
 
@@ -19,4 +19,4 @@ class SystemRandomness:
 
     def octets(self, count: int) -> bytes:
         """`count` octets from the operating system."""
-        return secrets.token_bytes(count)
+        return os.urandom(count)

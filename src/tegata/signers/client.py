@@ -147,8 +147,11 @@ class SignerClient:
         request = messages.SignCertificate(
             key.id, key.tenant, tbs, block, counter, profile, RULE_SET, linted
         )
+        reply = await self._exchange(request)
+        if isinstance(reply, messages.Octets):
+            return reply.value
         try:
-            return (await self._call(request, messages.Octets, key)).value
+            return _expect(messages.Octets, await self._with_key(request, reply, key)).value
         except Problem as problem:
             subject = next((each for each in self._made if each.public_key in tbs), None)
             if problem.code is not ProblemCode.KEY_PURPOSE_REFUSED or subject is None:
@@ -189,14 +192,18 @@ class SignerClient:
         self, request: messages.Request, kind: type[R], key: SigningKey | None = None
     ) -> R:
         reply = await self._exchange(request)
-        if isinstance(reply, messages.KeyNotLoaded) and key is not None:
-            loaded = await self._exchange(messages.LoadKey(key.id, key.sealed))
-            reply = await self._exchange(request) if isinstance(loaded, messages.Done) else loaded
-        if isinstance(reply, messages.Refused):
-            raise Problem(reply.code, reply.detail, [_finding(each) for each in reply.findings])
-        if not isinstance(reply, kind):
-            raise Problem(ProblemCode.SIGNER_UNAVAILABLE, "an answer to another question")
-        return reply
+        if key is not None:
+            reply = await self._with_key(request, reply, key)
+        return _expect(kind, reply)
+
+    async def _with_key(
+        self, request: messages.Request, reply: messages.Reply, key: SigningKey
+    ) -> messages.Reply:
+        """The reply; asks again with the key when this run of the signer has not seen it."""
+        if not isinstance(reply, messages.KeyNotLoaded):
+            return reply
+        loaded = await self._exchange(messages.LoadKey(key.id, key.sealed))
+        return await self._exchange(request) if isinstance(loaded, messages.Done) else loaded
 
     async def _exchange(self, request: messages.Request) -> messages.Reply:
         connection = self._connection
@@ -228,6 +235,14 @@ class SignerClient:
                 ) from error
             self._connection = connection
             return connection
+
+
+def _expect(kind: type[R], reply: messages.Reply) -> R:
+    if isinstance(reply, messages.Refused):
+        raise Problem(reply.code, reply.detail, [_finding(each) for each in reply.findings])
+    if not isinstance(reply, kind):
+        raise Problem(ProblemCode.SIGNER_UNAVAILABLE, "an answer to another question")
+    return reply
 
 
 def _finding(message: messages.FindingMessage) -> Finding:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import DataKeyKind
@@ -43,17 +40,29 @@ class Store(KeyReads, RevocationReads, RegistrationReads, TenancyReads):
         """`Problem(storage.exhausted)` when new work must not start for want of disk space."""
         self.database.require_room(essential=False)
 
-    @asynccontextmanager
-    async def open_unit(
-        self, scope: TenantScope, *, essential: bool = False
-    ) -> AsyncIterator[Unit]:
+    def open_unit(self, scope: TenantScope, *, essential: bool = False) -> OpenedUnit:
         """A unit that applies nothing unless `commit` is reached.
 
         Raises `Problem(storage.exhausted)` when new work must not start; essential work may.
         """
         self.database.require_room(essential=essential)
+        return OpenedUnit(self, scope)
+
+
+class OpenedUnit:
+    """A unit's `async with`: nothing is open in it, so nothing is to be undone at its end."""
+
+    def __init__(self, store: Store, scope: TenantScope) -> None:
+        self._store = store
+        self._scope = scope
+
+    async def __aenter__(self) -> Unit:
+        store, scope = self._store, self._scope
         sealers = {
-            kind: await self.data_keys.sealer(scope.tenant, kind)
+            kind: await store.data_keys.sealer(scope.tenant, kind)
             for kind in (DataKeyKind.DISCLOSURE, DataKeyKind.CA_RECORDS)
         }
-        yield Unit(self.database, scope, sealers, self.clock, self.randomness)
+        return Unit(store.database, scope, sealers, store.clock, store.randomness)
+
+    async def __aexit__(self, *_raised: object) -> None:
+        pass
