@@ -209,7 +209,9 @@ def interpose(platform: Platform, gate: Gate, own: Database | None = None) -> Pl
     keys = DataKeyRing(
         signer, lambda tenant, kind: find_data_key(database, tenant, kind), randomness
     )
-    real = Store(database, keys, clock, randomness, platform.store.public_url)
+    real = Store(
+        database, keys, clock, randomness, platform.store.public_url, platform.presigned.withdraw
+    )
     store = cast(Store, Interposed(real, gate, "store", effects=False))
     serials = SerialReserve(store, signer, clock, platform.node)
     issuance = IssuanceService(store, signer, serials, clock, randomness)

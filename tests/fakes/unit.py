@@ -6,7 +6,7 @@ import json
 from sqlalchemy import Table, bindparam, select
 
 from tegata.kernel.event import NO_PREVIOUS, AuditEvent, Decision
-from tegata.kernel.ids import TenantId
+from tegata.kernel.ids import IssuerId, TenantId
 from tegata.kernel.problem import ProblemCode
 from tegata.kernel.scope import platform_acts
 from tegata.kernel.signing import DataKeyKind
@@ -29,7 +29,10 @@ class FreeUnit(UnitBase):
     def __init__(self, committer: Committer, tenant: TenantId) -> None:
         sealers = {DataKeyKind.DISCLOSURE: PlainSealer()}
         scope = platform_acts(tenant, "test")
-        super().__init__(committer, scope, sealers, FakeClock(), CountingRandomness())
+        super().__init__(committer, scope, sealers, FakeClock(), CountingRandomness(), self.forget)
+
+    def forget(self, issuer: IssuerId, serial: int) -> None:
+        """No answers are in memory here."""
 
     def insert(self, table: Table, **values: object) -> None:
         self._insert(table, **values)

@@ -11,7 +11,7 @@ import pytest
 
 from tegata.kernel.problem import Problem
 from tegata.main.connection import Connections, HttpConnection
-from tegata.protocols.http import Handler, Request, Response
+from tegata.protocols.http import Application, Prepared, Request, Response
 
 MAXIMUM = 1000
 LARGE = bytes(range(256)) * 8192
@@ -26,7 +26,14 @@ class World:
     is_asked: asyncio.Event = field(default_factory=asyncio.Event)
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def answer(self, request: Request) -> Response:
+    def prepared(self, request: Request) -> Prepared | None:
+        if request.path == "/ready":
+            return Prepared.of(b"ready " + (request.body.arrived() or b""), "text/plain", {})
+        return None
+
+    async def __call__(self, request: Request) -> Response | Prepared:
+        if request.path == "/prepared":
+            return Prepared.of(b"later", "text/plain", {"x-a": "b"})
         if request.path == "/broken":
             raise RuntimeError("a bug")
         if request.path == "/large":
@@ -71,7 +78,7 @@ class Client:
 
 
 @asynccontextmanager
-async def connected(application: Handler) -> AsyncGenerator[Client]:
+async def connected(application: Application) -> AsyncGenerator[Client]:
     """A client of an application, over a real socket."""
     loop = asyncio.get_running_loop()
     connections = Connections(8)
@@ -104,7 +111,7 @@ async def send_without_end(writer: asyncio.StreamWriter) -> None:
 
 
 async def test_an_answer_has_the_headers_of_the_listener_and_of_the_door() -> None:
-    async with connected(World().answer) as client:
+    async with connected(World()) as client:
         assert await client.ask(get("/a?b=c")) == (
             b"HTTP/1.1 200 OK\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
             b"content-type: text/plain\r\ncontent-length: 3\r\nx-first: 1\r\n"
@@ -114,7 +121,7 @@ async def test_an_answer_has_the_headers_of_the_listener_and_of_the_door() -> No
 
 async def test_requests_sent_ahead_are_answered_one_after_the_other() -> None:
     world = World()
-    async with connected(world.answer) as client:
+    async with connected(world) as client:
         asking = asyncio.create_task(
             client.ask(
                 get("/slow", last=False) + message("POST", "/b", body=b"bb") + get("/c", last=False)
@@ -136,7 +143,7 @@ async def test_requests_sent_ahead_are_answered_one_after_the_other() -> None:
 async def test_a_body_may_come_in_pieces_and_in_chunks() -> None:
     world = World()
     chunked = message("POST", "/a", "Transfer-Encoding: chunked")
-    async with connected(world.answer) as client:
+    async with connected(world) as client:
         plain = message("POST", "/b", "Connection: close", body=b"0123456789")
         pieces = (b"3\r\nabc\r\n", b"2\r\nde\r\n", b"0\r\nHost: trailer\r\n\r\n")
         await client.ask(chunked, *pieces, plain[:-5], plain[-5:])
@@ -146,7 +153,7 @@ async def test_a_body_may_come_in_pieces_and_in_chunks() -> None:
 async def test_a_client_that_expects_to_be_told_is_told_to_go_on() -> None:
     world = World()
     request = message("POST", "/a", "Expect: 100-continue", "Connection: close", body=b"abc")
-    async with connected(world.answer) as client:
+    async with connected(world) as client:
         client.writer.write(request[:-3])
         assert await client.head() == b"HTTP/1.1 100 Continue\r\n\r\n"
         assert (await client.ask(b"abc")).startswith(b"HTTP/1.1 200 OK\r\n")
@@ -158,7 +165,7 @@ async def test_a_body_beyond_the_bound_is_refused_and_the_connection_goes_on(fra
     body = bytes(200_000)
     if framing.startswith("Transfer"):
         body = b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n"
-    async with connected(world.answer) as client:
+    async with connected(world) as client:
         answers = await client.ask(message("POST", "/a", framing) + body, get("/next"))
     assert answers.startswith(b"HTTP/1.1 413 ")
     assert answers.endswith(b"/next ")
@@ -166,7 +173,7 @@ async def test_a_body_beyond_the_bound_is_refused_and_the_connection_goes_on(fra
 
 
 async def test_a_body_that_nobody_reads_is_thrown_away_within_bounds() -> None:
-    async with connected(World().answer) as client:
+    async with connected(World()) as client:
         refused = message("POST", "/refused", "Content-Length: 100000000")
         client.writer.write(refused)
         assert (await client.head()).startswith(b"HTTP/1.1 401 ")
@@ -190,7 +197,7 @@ async def test_a_body_that_nobody_reads_is_thrown_away_within_bounds() -> None:
 )
 async def test_what_is_no_request_is_a_bad_request(octets: bytes) -> None:
     world = World()
-    async with connected(world.answer) as client:
+    async with connected(world) as client:
         answer = await client.ask(octets)
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert b"connection: close" in answer
@@ -198,19 +205,19 @@ async def test_what_is_no_request_is_a_bad_request(octets: bytes) -> None:
 
 
 async def test_the_absolute_form_of_a_target_is_understood() -> None:
-    async with connected(World().answer) as client:
+    async with connected(World()) as client:
         assert (await client.ask(get("http://a:80/b?c"))).endswith(b"/b ")
 
 
 async def test_an_upgrade_is_not_taken_up() -> None:
-    async with connected(World().answer) as client:
+    async with connected(World()) as client:
         answer = await client.ask(get("/a", "Connection: Upgrade", "Upgrade: h2c", last=False))
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 @pytest.mark.parametrize(("target", "status"), [("/broken", b"500"), ("/split", b"500")])
 async def test_a_bug_is_answered_without_detail(target: str, status: bytes) -> None:
-    async with connected(World().answer) as client:
+    async with connected(World()) as client:
         answer = await client.ask(get(target))
     assert answer.startswith(b"HTTP/1.1 " + status)
     assert b"bug" not in answer
@@ -218,30 +225,30 @@ async def test_a_bug_is_answered_without_detail(target: str, status: bytes) -> N
 
 
 async def test_head_is_answered_with_the_length_only() -> None:
-    async with connected(World().answer) as client:
+    async with connected(World()) as client:
         answer = await client.ask(message("HEAD", "/large", "Connection: close"))
     assert f"content-length: {len(LARGE)}\r\n".encode() in answer
     assert answer.endswith(b"\r\n\r\n")
 
 
 async def test_no_content_has_no_length() -> None:
-    async with connected(World().answer) as client:
+    async with connected(World()) as client:
         assert b"content-length" not in await client.ask(get("/nothing"))
 
 
 async def test_a_large_answer_comes_whole() -> None:
-    async with connected(World().answer) as client:
+    async with connected(World()) as client:
         assert (await client.ask(get("/large"))).endswith(b"\r\n\r\n" + LARGE)
 
 
 async def test_http_1_0_is_answered_and_closed() -> None:
-    async with connected(World().answer) as client:
+    async with connected(World()) as client:
         assert (await client.ask(b"GET /a HTTP/1.0\r\n\r\n")).endswith(b"/a ")
 
 
 async def test_what_is_under_way_is_answered_before_the_connection_ends() -> None:
     world = World()
-    async with connected(world.answer) as client:
+    async with connected(world) as client:
         asking = asyncio.create_task(client.ask(get("/slow", last=False)))
         async with asyncio.timeout(TIMEOUT):
             await world.is_asked.wait()
@@ -253,7 +260,7 @@ async def test_what_is_under_way_is_answered_before_the_connection_ends() -> Non
 
 
 async def test_the_connection_that_idled_longest_makes_room() -> None:
-    async with connected(World().answer) as client:
+    async with connected(World()) as client:
         client.connections.maximum = 1
         client.writer.write(get("/a", last=False))
         await client.head()
@@ -265,3 +272,14 @@ async def test_the_connection_that_idled_longest_makes_room() -> None:
             await client.reader.read()
         assert first not in client.connections.open
         writer.close()
+
+
+async def test_what_is_ready_is_answered_at_once_and_in_its_turn() -> None:
+    world = World()
+    async with connected(world) as client:
+        ready = message("POST", "/ready", body=b"a")
+        answers = await client.ask(ready + get("/a", last=False) + ready + get("/prepared"))
+    bodies = [answer.partition(b"\r\n\r\n")[2] for answer in answers.split(b"HTTP/1.1 200 OK")[1:]]
+    assert bodies == [b"ready a", b"/a ", b"ready a", b"later"]
+    assert answers.count(b"date: ") == 4
+    assert answers.count(b"connection: close") == 1

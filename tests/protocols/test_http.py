@@ -6,8 +6,10 @@ import pytest
 
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.protocols.http import (
+    Handler,
     MethodNotAllowed,
     PlainApplication,
+    Prepared,
     Request,
     Response,
     Route,
@@ -16,8 +18,21 @@ from tegata.protocols.http import (
 
 
 class NoBody:
+    def arrived(self) -> bytes | None:
+        return b""
+
     async def read(self, maximum: int) -> bytes:
         return b""
+
+
+async def answered(handler: Handler, request: Request) -> Response:
+    response = await handler(request)
+    assert isinstance(response, Response)
+    return response
+
+
+def nothing(_request: Request) -> None:
+    """Nothing is ready."""
 
 
 def asked(method: str, target: bytes) -> Request:
@@ -64,7 +79,7 @@ ROUTES = tuple(
 )
 async def test_a_request_finds_its_route(method: str, target: bytes, answer: bytes) -> None:
     request = asked(method, target)
-    assert (await Router(ROUTES).handler(request)(request)).body == answer
+    assert (await answered(Router(ROUTES).handler(request), request)).body == answer
 
 
 @pytest.mark.parametrize(
@@ -85,10 +100,10 @@ def test_another_method_is_told_which_ones_there_are() -> None:
 
 
 async def test_a_plain_application_answers_in_status_codes() -> None:
-    application = PlainApplication(ROUTES)
-    assert (await application(asked("GET", b"/things"))).status == 200
-    assert (await application(asked("GET", b"/none"))).status == 404
-    refused = await application(asked("DELETE", b"/ocsp"))
+    application = PlainApplication(ROUTES, nothing)
+    assert (await answered(application, asked("GET", b"/things"))).status == 200
+    assert (await answered(application, asked("GET", b"/none"))).status == 404
+    refused = await answered(application, asked("DELETE", b"/ocsp"))
     assert (refused.status, refused.headers) == (405, {"allow": "POST"})
 
 
@@ -97,3 +112,10 @@ def test_a_request_decodes_its_target_once() -> None:
     assert request.path == "/a%41�"
     assert request.path_octets == b"/a%41\xff"
     assert request.query_params == {"x": "last", "y": ""}
+
+
+async def test_what_is_ready_is_asked_for_first() -> None:
+    ready = Prepared.of(b"now", "text/plain", {"x-a": "b"})
+    application = PlainApplication(ROUTES, lambda _request: ready)
+    assert application.prepared(asked("GET", b"/things")) == ready
+    assert ready.octets == (b"content-type: text/plain\r\ncontent-length: 3\r\nx-a: b\r\n\r\nnow")

@@ -85,7 +85,7 @@ def test_every_table_with_a_tenant_enables_and_forces_its_policy(url: str) -> No
         "AND relforcerowsecurity AND EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid)",
     )
     assert {name for (name,) in secured} == metadata.tables.keys() - {"job"}
-    assert SHARED_TABLES.keys() == {"job", "issuer_directory"}
+    assert SHARED_TABLES.keys() == {"job", "issuer_directory", "status_change"}
 
 
 def test_the_application_role_can_do_nothing_special(url: str) -> None:

@@ -15,7 +15,9 @@ from tegata.kernel.scope import TenantScope
 from tegata.main.settings import Settings
 from tegata.outbound.system import SystemClock, SystemRandomness
 from tegata.profiles.catalogue import OCSP_RESPONDER
+from tegata.protocols.ocsp.endpoints import OcspForms
 from tegata.registration.service import EnrolmentService
+from tegata.revocation.presigned import PresignedAnswers
 from tegata.revocation.rules import CRL_PERIOD
 from tegata.revocation.service import CrlService, OcspService, RevocationService
 from tegata.signers.client import SignerClient
@@ -29,6 +31,7 @@ from tegata.store.keys import find_data_key
 from tegata.store.migrate import migrate_postgres, migrate_sqlite
 from tegata.store.postgres import PostgresDatabase
 from tegata.store.sqlite import SqliteDatabase
+from tegata.store.status_feed import StatusFeed
 from tegata.store.store import Store
 from tegata.tenancy.service import TenantService
 from tegata.tenancy.tokens import TokenService
@@ -53,6 +56,8 @@ class Platform:
     revocation: RevocationService
     crls: CrlService
     ocsp: OcspService
+    presigned: PresignedAnswers[OcspForms]
+    status_feed: StatusFeed
     tokens: TokenService
     tenants: TenantService
 
@@ -94,7 +99,8 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
     keys = DataKeyRing(
         signer, lambda tenant, kind: find_data_key(database, tenant, kind), randomness
     )
-    store = Store(database, keys, clock, randomness, public_url)
+    presigned: PresignedAnswers[OcspForms] = PresignedAnswers(settings.status_memory)
+    store = Store(database, keys, clock, randomness, public_url, presigned.withdraw)
     jobs = JobQueue(database, node)
     serials = SerialReserve(store, signer, clock, node)
     issuance = IssuanceService(store, signer, serials, clock, randomness)
@@ -124,6 +130,8 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         revocation=RevocationService(store, clock),
         crls=crls,
         ocsp=OcspService(store, signer, clock),
+        presigned=presigned,
+        status_feed=StatusFeed(database),
         tokens=TokenService(store, clock, randomness),
         tenants=TenantService(store, keys, hierarchy, crls, clock, randomness, schedule),
     )

@@ -16,7 +16,7 @@ from typing import cast
 import httptools
 
 from tegata.main.incoming import Incoming
-from tegata.protocols.http import Handler, Request, Response
+from tegata.protocols.http import Application, Prepared, Request, Response
 
 _LOG = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ _UNREAD_MAXIMUM = 64 * 1024
 _DISCARD_MAXIMUM = 1024 * 1024
 _PART = 256 * 1024
 
+_OK = b"HTTP/1.1 200 OK\r\n"
 _PROBLEM = "application/problem+json"
 _MALFORMED = Response(400, b'{"type":"about:blank","title":"Bad Request","status":400}', _PROBLEM)
 _INTERNAL = Response(
@@ -82,7 +83,7 @@ class HttpConnection(asyncio.Protocol):
 
     def __init__(
         self,
-        application: Handler,
+        application: Application,
         connections: Connections,
         loop: asyncio.AbstractEventLoop,
         request_timeout: float,
@@ -237,6 +238,13 @@ class HttpConnection(asyncio.Protocol):
         if request is None:
             self._refuse_malformed()
             return
+        if incoming.complete:
+            ready = self._application.prepared(request)
+            if ready is not None and self._transport is not None:
+                self._last = self._last or not incoming.keep_alive
+                self._transport.write(self._with_date(ready))
+                self._next()
+                return
         self._answering = incoming
         task = self._loop.create_task(self._answer(request, incoming))
         self._connections.tasks.add(task)
@@ -246,13 +254,15 @@ class HttpConnection(asyncio.Protocol):
         self._last = self._last or not incoming.keep_alive
         try:
             response = await self._application(request)
-            head = self._head(response)
+            if isinstance(response, Prepared):
+                head, body = self._with_date(response), b""
+            else:
+                head, body = self._head(response), response.body
         except Exception:  # noqa: BLE001
             # A bug: logged whole, answered with no detail (RFC 9457's about:blank).
             _LOG.exception("a request failed")
-            response = _INTERNAL
-            head = self._head(response)
-        await self._send(head, b"" if request.method == "HEAD" else response.body)
+            head, body = self._head(_INTERNAL), _INTERNAL.body
+        await self._send(head, b"" if request.method == "HEAD" else body)
         self._answering = None
         self._connections.touch(self)
         if incoming.complete:
@@ -280,6 +290,10 @@ class HttpConnection(asyncio.Protocol):
                 return
             self._within(ANSWER_TIMEOUT)
             self._transport.write(body[start : start + _PART])
+
+    def _with_date(self, ready: Prepared) -> bytes:
+        close = b"connection: close\r\n" if self._last else b""
+        return b"".join((_OK, self._connections.date.encode(), close, ready.octets))
 
     def _head(self, response: Response) -> bytes:
         lines = [_STATUS_LINES[response.status], self._connections.date]

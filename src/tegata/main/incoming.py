@@ -32,6 +32,10 @@ class Incoming:
         self._parts: list[bytes] = []
         self._changed: asyncio.Future[None] | None = None
 
+    def arrived(self) -> bytes | None:
+        """See `protocols.http.Body`."""
+        return b"".join(self._parts) if self.complete else None
+
     async def read(self, maximum: int) -> bytes:
         """See `protocols.http.Body`."""
         declared = self.headers.get(b"content-length", b"")

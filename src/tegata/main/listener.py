@@ -16,7 +16,7 @@ from email.utils import format_datetime
 
 from tegata.kernel.ports import Clock
 from tegata.main.connection import Connections, HttpConnection
-from tegata.protocols.http import Handler
+from tegata.protocols.http import Application
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Listener:
 
     def __init__(
         self,
-        application: Handler,
+        application: Application,
         bound: socket.socket,
         clock: Clock,
         maximum: int,

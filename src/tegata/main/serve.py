@@ -20,9 +20,9 @@ from tegata.main.composition import Platform, compose
 from tegata.main.listener import Listener, bind
 from tegata.main.settings import Address, Settings, SettingsError, require_safe
 from tegata.main.signer_process import SignerSupervisor
-from tegata.main.worker import Upkeep, Worker
+from tegata.main.worker import StatusWatch, Upkeep, Worker
 from tegata.protocols.crl.endpoints import CrlDoor
-from tegata.protocols.http import Handler, PlainApplication
+from tegata.protocols.http import Application, PlainApplication
 from tegata.protocols.ocsp.endpoints import OcspDoor
 from tegata.protocols.rest.application import RestApplication
 from tegata.protocols.rest.operation import Services
@@ -61,9 +61,11 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     demo = await ensure_demo(platform, settings.data) if settings.demo else None
     listeners = _listeners(platform, settings, sockets, tls.context)
     worker = Worker(platform, _upkeep(platform, settings, tls))
+    watch = StatusWatch(platform)
     for listener in listeners:
         await listener.start()
     worker.start()
+    watch.start()
     context = _context(settings.data, sockets, demo)
     _write_context(settings.data / "context.json", context)
     (ready or _announce)(context)
@@ -73,6 +75,7 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     finally:
         await asyncio.gather(*(listener.stop() for listener in listeners))
         await worker.stop()
+        await watch.stop()
         await _close_blocks(platform)
         await platform.database.close()
         await platform.signer.close()
@@ -136,13 +139,14 @@ def _upkeep(platform: Platform, settings: Settings, tls: ApiTls) -> Upkeep:
     return upkeep
 
 
-def public_application(platform: Platform) -> Handler:
+def public_application(platform: Platform) -> Application:
     """What is served in plain HTTP: nothing that the table does not name."""
-    routes = (*OcspDoor(platform.ocsp).routes(), *CrlDoor(platform.crls).routes())
+    ocsp = OcspDoor(platform.ocsp, platform.presigned, platform.clock)
+    routes = (*ocsp.routes(), *CrlDoor(platform.crls).routes())
     for route in routes:
         if plain_route(route.path) is None:
             raise SettingsError(f"{route.path} may not be served without TLS")
-    return PlainApplication(routes)
+    return PlainApplication(routes, ocsp.prepared)
 
 
 async def _settle_blocks(platform: Platform) -> None:

@@ -44,6 +44,9 @@ from tegata.store.inventory import InventoryError
 @click.option(
     "--disk-reserve", default=64, show_default=True, help="MiB kept free for revocations."
 )
+@click.option(
+    "--status-memory", default=128, show_default=True, help="MiB of OCSP answers kept in memory."
+)
 @click.option("--request-timeout", type=float, default=REQUEST_TIMEOUT, hidden=True)
 def serve_command(
     *,
@@ -59,6 +62,7 @@ def serve_command(
     pkcs11_token: str | None,
     pkcs11_pin_file: Path | None,
     disk_reserve: int,
+    status_memory: int,
     request_timeout: float,
 ) -> None:
     """Run the platform; print one JSON line when ready."""
@@ -74,6 +78,7 @@ def serve_command(
             sealing_key=sealing_key,
             pkcs11=_pkcs11(pkcs11_module, pkcs11_token, pkcs11_pin_file),
             disk_reserve=disk_reserve * MEBIBYTE,
+            status_memory=status_memory * MEBIBYTE,
             request_timeout=request_timeout,
         )
     except SettingsError as error:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tegata.store.disk import DEFAULT_RESERVE
+from tegata.store.disk import DEFAULT_RESERVE, MEBIBYTE
 
 # Seconds within which a request must be whole.
 REQUEST_TIMEOUT = 15.0
+# Octets of pre-signed OCSP answers kept in memory: some 40,000.
+STATUS_MEMORY = 128 * MEBIBYTE
 
 
 class SettingsError(Exception):
@@ -58,6 +60,7 @@ class Settings:
     sealing_key: Path | None = None
     pkcs11: Pkcs11Settings | None = None
     disk_reserve: int = DEFAULT_RESERVE
+    status_memory: int = STATUS_MEMORY
     request_timeout: float = REQUEST_TIMEOUT
     names: tuple[str, ...] = field(default=())
 

@@ -21,6 +21,11 @@ _LOG = logging.getLogger(__name__)
 # A revocation stands in the CRL about this long after it is in OCSP.
 _TICK = 0.5
 _UPKEEP = timedelta(minutes=10)
+# Seconds between two looks at the feed of status changes, and how far back each goes: longer than
+# a commit takes, and than the clocks of two nodes differ.
+_FEED_TICK = 1.0
+_FEED_BACK = timedelta(seconds=30)
+_FEED_KEPT = timedelta(days=1)
 Upkeep = Callable[[], Awaitable[None]]
 _RETRY = timedelta(seconds=5)
 
@@ -65,6 +70,7 @@ class Worker:
         if now >= self._upkeep_due:
             self._upkeep_due = now + _UPKEEP
             await self._upkeep()
+            await self._platform.status_feed.forget(now - _FEED_KEPT)
         for job in await self._platform.jobs.claim(now):
             try:
                 again = await self._perform(job, now)
@@ -89,3 +95,44 @@ class Worker:
             case unknown:
                 _LOG.error("a job of a kind that this version does not know: %s", unknown)
                 return now + CRL_PERIOD
+
+
+class StatusWatch:
+    """Withdraws pre-signed answers about certificates whose status another node changed."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._task: asyncio.Task[None] | None = None
+        # The last instant up to which everything has been seen.
+        self._seen = platform.clock.now()
+
+    def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """End."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._look()
+            except Problem as problem:
+                _LOG.error("status changes of other nodes cannot be seen: %s", problem)
+            except Exception:  # noqa: BLE001
+                # Whatever is wrong, the next look may see what this one missed.
+                _LOG.exception("the feed of status changes failed")
+            await asyncio.sleep(_FEED_TICK)
+
+    async def _look(self) -> None:
+        platform, now = self._platform, self._platform.clock.now()
+        changes = await platform.status_feed.changes(self._seen - _FEED_BACK)
+        if changes is None:
+            platform.presigned.clear()
+        else:
+            for issuer, serial in changes:
+                platform.presigned.withdraw(issuer, serial)
+        self._seen = now

@@ -173,6 +173,12 @@ def parse_ocsp_request(octets: bytes) -> OcspRequest:
     return OcspRequest(cert_ids, nonce)
 
 
+def encode_ocsp_request(cert_ids: Sequence[CertId]) -> bytes:
+    """The request for certificates that says nothing else: what most clients send."""
+    requests = (encode_sequence(cert_id.der) for cert_id in cert_ids)
+    return encode_sequence(encode_sequence(encode_sequence(*requests)))
+
+
 def _requested(request: bytes) -> CertId:
     return parse_cert_id(_first_of(request, followed_by=b"\xa0"))
 

@@ -23,6 +23,10 @@ _NO_PARAMETERS: Mapping[str, str] = {}
 class Body(Protocol):
     """The body of a request, perhaps still on its way."""
 
+    def arrived(self) -> bytes | None:
+        """The whole body, if it is here."""
+        ...
+
     async def read(self, maximum: int) -> bytes:
         """The whole body; `Problem(request.too-large)` before more than `maximum` octets are
         kept, `Problem(request.timeout)` when it ends early."""
@@ -81,7 +85,34 @@ class Response:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Handler = Callable[[Request], Awaitable[Response]]
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A successful answer that is ready: its headers but Date and Connection, and its body."""
+
+    octets: bytes
+
+    @classmethod
+    def of(cls, body: bytes, media_type: str, headers: Mapping[str, str]) -> Prepared:
+        """Prepare an answer."""
+        lines = [f"content-type: {media_type}", f"content-length: {len(body)}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        return cls("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+
+
+class Application(Protocol):
+    """What answers the requests of a listener."""
+
+    def prepared(self, request: Request) -> Prepared | None:
+        """An answer that is ready in memory, if there is one."""
+        ...
+
+    async def __call__(self, request: Request) -> Response | Prepared:
+        """Answer a request."""
+        ...
+
+
+Handler = Callable[[Request], Awaitable[Response | Prepared]]
+Memory = Callable[[Request], Prepared | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +180,20 @@ class Router:
 
 
 class PlainApplication:
-    """Routes for clients that read nothing but the status of an error."""
+    """Routes for clients that read nothing but the status of an error.
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    `memory` is asked first: it has the answers that are ready.
+    """
+
+    def __init__(self, routes: Iterable[Route], memory: Memory) -> None:
         self._router = Router(routes)
+        self._memory = memory
 
-    async def __call__(self, request: Request) -> Response:
+    def prepared(self, request: Request) -> Prepared | None:
+        """An answer that is ready."""
+        return self._memory(request)
+
+    async def __call__(self, request: Request) -> Response | Prepared:
         """Answer a request."""
         try:
             handler = self._router.handler(request)

@@ -167,9 +167,15 @@ class CrlService:
 
 @dataclass(frozen=True, slots=True)
 class OcspAnswer:
-    """A signed response, and until when it may be kept."""
+    """A signed response, and until when it may be kept.
+
+    `known` says that it knows every certificate asked about, which are `serials` of `issuer`.
+    """
 
     der: bytes
+    issuer: IssuerId
+    serials: tuple[int, ...]
+    known: bool
     this_update: datetime
     next_update: datetime
 
@@ -201,6 +207,7 @@ class OcspService:
         for cert_id in request.cert_ids:
             status = await self.store.certificate_status(scope, authority.issuer.id, cert_id.serial)
             responses.append(_single_response(cert_id.der, status, now))
+        known = all(response.known for response in responses)
         data = encode_response_data(
             responder_key=authority.responder.key.public_key,
             produced_at=now,
@@ -210,7 +217,8 @@ class OcspService:
         signature = await self.signer.sign_response(authority.responder.key, data)
         _require_valid(authority.responder.key, signature, data)
         der = encode_ocsp_response(data, signature, authority.responder.certificate)
-        return OcspAnswer(der, now, now + OCSP_VALIDITY)
+        serials = tuple(cert_id.serial for cert_id in request.cert_ids)
+        return OcspAnswer(der, authority.issuer.id, serials, known, now, now + OCSP_VALIDITY)
 
 
 def _single_response(cert_id: bytes, status: CertificateStatus, now: datetime) -> SingleResponse:

@@ -130,6 +130,9 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         "tenant", "issuer", "serial", "epoch", "certificate", "revoked_at", "reason", "entry",
         "listed_until",
     ),
+    "status_change": _all(
+        _public("1 day"), "tenant", "issuer", "serial", "changed_at"
+    ),
     "crl": _all(
         _public("30 days after its nextUpdate"),
         "tenant", "issuer", "number", "this_update", "next_update", "entries", "der",

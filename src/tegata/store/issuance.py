@@ -314,6 +314,7 @@ class IssuanceWrites(UnitBase):
                 "listed_until": to_milliseconds(revocation.listed_until),
             },
         )
+        self._status_changed(void.issuer, void.serial)
 
     def add_certificate(
         self, octets: bytes, certificate: IssuedCertificate, names: Sequence[GeneralName]

@@ -25,6 +25,7 @@ _GRANTS = {
     "certificate_name": "SELECT, INSERT, DELETE",
     "certificate_der": "SELECT, INSERT, DELETE",
     "audit_event": "SELECT, INSERT",
+    "status_change": "SELECT, INSERT, DELETE",
 }
 
 
@@ -55,6 +56,14 @@ def _policies(table: Table) -> list[str]:
             f"{name}_insert": f"FOR INSERT WITH CHECK ({own})",
             f"{name}_update": f"FOR UPDATE USING ({own}) WITH CHECK ({own})",
             f"{name}_delete": f"FOR DELETE USING ({own})",
+        }
+    elif name == "status_change":
+        policies = {
+            f"{name}_read": "FOR SELECT USING (true)",
+            f"{name}_insert": f"FOR INSERT WITH CHECK ({own})",
+            # Nobody takes back what another node has not seen yet.
+            f"{name}_delete": "FOR DELETE USING "
+            f"({name}.changed_at < (extract(epoch FROM now()) - 3600) * 1000)",
         }
     elif name in SHARED_TABLES:
         return []

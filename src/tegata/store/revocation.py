@@ -284,6 +284,7 @@ class RevocationWrites(UnitBase):
             entry=revoked.entry,
             listed_until=to_milliseconds(revoked.listed_until),
         )
+        self._status_changed(revoked.issuer, revoked.serial)
 
     def add_crl(self, published: PublishedCrl) -> None:
         """Publish; the unit conflicts when the number is taken. Old lists are forgotten."""

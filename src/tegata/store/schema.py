@@ -205,6 +205,18 @@ revocation = Table(
     sqlite_with_rowid=False,
 )
 
+# What changed of late, for the nodes that have answers about it in memory.
+status_change = Table(
+    "status_change",
+    metadata,
+    _text("tenant"),
+    _text("issuer"),
+    _octets("serial"),
+    _number("changed_at"),
+    PrimaryKeyConstraint("changed_at", "issuer", "serial"),
+    sqlite_with_rowid=False,
+)
+
 crl = Table(
     "crl",
     metadata,
@@ -268,6 +280,7 @@ job = Table(
 # Tables without a row policy, and why. Every other table is one tenant's.
 SHARED_TABLES = {
     "issuer_directory": "public: names the tenant of an issuer for requests that cannot",
+    "status_change": "public: serial numbers as CRLs list them; every node reads all tenants'",
     "job": "provider: ids only; a worker takes the next due job of any tenant",
 }
 # The column that holds the tenant, where it is not called so.

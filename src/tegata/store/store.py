@@ -12,6 +12,7 @@ from tegata.store.reads import DataKeys
 from tegata.store.registration import RegistrationReads, RegistrationWrites
 from tegata.store.revocation import RevocationReads, RevocationWrites
 from tegata.store.tenancy import TenancyReads, TenancyWrites
+from tegata.store.unit import Withdraw
 
 
 class Unit(KeyWrites, IssuanceWrites, RevocationWrites, RegistrationWrites, TenancyWrites):
@@ -28,6 +29,7 @@ class Store(KeyReads, RevocationReads, RegistrationReads, TenancyReads):
         clock: Clock,
         randomness: Randomness,
         public_url: str,
+        withdraw: Withdraw,
     ) -> None:
         RevocationReads.__init__(self)
         self.database = database
@@ -35,6 +37,7 @@ class Store(KeyReads, RevocationReads, RegistrationReads, TenancyReads):
         self.clock = clock
         self.randomness = randomness
         self.public_url = public_url
+        self.withdraw = withdraw
 
     def require_room(self) -> None:
         """`Problem(storage.exhausted)` when new work must not start for want of disk space."""
@@ -62,7 +65,7 @@ class OpenedUnit:
             kind: await store.data_keys.sealer(scope.tenant, kind)
             for kind in (DataKeyKind.DISCLOSURE, DataKeyKind.CA_RECORDS)
         }
-        return Unit(store.database, scope, sealers, store.clock, store.randomness)
+        return Unit(store.database, scope, sealers, store.clock, store.randomness, store.withdraw)
 
     async def __aexit__(self, *_raised: object) -> None:
         pass

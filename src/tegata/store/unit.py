@@ -9,7 +9,7 @@ states how many rows it expects to change, and the unit fails when they are not 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -17,13 +17,19 @@ from typing import NamedTuple, Protocol
 
 from sqlalchemy import Table
 
+from tegata.issuance.serials import serial_octets
 from tegata.kernel.event import SALT_OCTETS, AuditEvent, ChainedEvent, chain_event, disclose
-from tegata.kernel.ids import TenantId
+from tegata.kernel.ids import IssuerId, TenantId
 from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.problem import ProblemCode
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import DataKeyKind, Sealer
+from tegata.store.instants import to_milliseconds
+from tegata.store.schema import status_change
 from tegata.store.statement import Parameters, Row, Statement
+
+# Told of every certificate whose status this node has changed.
+Withdraw = Callable[[IssuerId, int], None]
 
 
 class Insert(NamedTuple):
@@ -82,9 +88,12 @@ class UnitBase:
         sealers: Mapping[DataKeyKind, Sealer],
         clock: Clock,
         randomness: Randomness,
+        withdraw: Withdraw,
     ) -> None:
         self.scope = scope
         self._committer = committer
+        self._withdraw = withdraw
+        self._changed: list[tuple[IssuerId, int]] = []
         self.sealers = sealers
         self._clock = clock
         self._randomness = randomness
@@ -112,7 +121,23 @@ class UnitBase:
 
     async def commit(self) -> None:
         """Apply everything, durably, or raise `Problem` and apply nothing."""
-        await self._committer.apply(self._intent)
+        try:
+            await self._committer.apply(self._intent)
+        finally:
+            # Also when nobody can tell whether it stands.
+            for issuer, serial in self._changed:
+                self._withdraw(issuer, serial)
+
+    def _status_changed(self, issuer: IssuerId, serial: int) -> None:
+        """Say that what is known of a certificate's status is no longer true."""
+        self._insert(
+            status_change,
+            tenant=self.scope.tenant,
+            issuer=issuer,
+            serial=serial_octets(serial),
+            changed_at=to_milliseconds(self._clock.now()),
+        )
+        self._changed.append((issuer, serial))
 
     def _insert(self, table: Table, **values: object) -> None:
         names = _columns(table)

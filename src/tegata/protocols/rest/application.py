@@ -10,7 +10,7 @@ import msgspec
 from tegata import __version__
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.wording import choose_language, translate
-from tegata.protocols.http import MethodNotAllowed, Request, Response, Route, Router
+from tegata.protocols.http import MethodNotAllowed, Prepared, Request, Response, Route, Router
 from tegata.protocols.rest import certificates, tenancy
 from tegata.protocols.rest.bodies import Health
 from tegata.protocols.rest.openapi import openapi_document
@@ -39,7 +39,10 @@ class RestApplication:
             )
         )
 
-    async def __call__(self, request: Request) -> Response:
+    def prepared(self, _request: Request) -> None:
+        """Nothing is ready: every caller is known before an answer is made."""
+
+    async def __call__(self, request: Request) -> Response | Prepared:
         """Answer a request."""
         if self._under_way >= UNDER_WAY_MAXIMUM:
             busy = Problem(ProblemCode.OVERLOADED, "too many requests are under way")

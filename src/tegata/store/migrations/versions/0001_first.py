@@ -192,6 +192,15 @@ def _status(op: Operations) -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "status_change",
+        _text("tenant"),
+        _text("issuer"),
+        _octets("serial"),
+        _number("changed_at"),
+        PrimaryKeyConstraint("changed_at", "issuer", "serial"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "crl",
         _text("tenant"),
         _text("issuer"),
