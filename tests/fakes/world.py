@@ -77,8 +77,7 @@ class World:
         self._armed = False
         self.signer.restart()
         self._compose()
-        for tenant in {block.tenant for block in self.tables.blocks.values()}:
-            await self.issuance.settle_blocks(tenant, NODE)
+        await self.tenants.settle_blocks(NODE)
 
     def _compose(self) -> None:
         store, signer, clock, randomness = self.store, self.signer, self.clock, self.randomness

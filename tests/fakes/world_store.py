@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol, TypeVar
+
+from cryptography import x509
 
 from tegata.issuance.model import IssuedCertificate, Issuer, VoidSerial
 from tegata.issuance.serials import SerialBlock
-from tegata.kernel.event import AuditEvent
+from tegata.kernel.event import NO_PREVIOUS, AuditEvent, chain_event
 from tegata.kernel.ids import BlockId, CertificateId, IssuerId, KeyId, NodeId, TenantId, TokenId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope
@@ -32,6 +34,8 @@ from tegata.revocation.rules import revocation_of_void
 from tegata.tenancy.model import Tenant, TenantState, Token
 from tegata.tenancy.ports import RecordedEvent
 
+# The record of a world has no instants: its clock stands still.
+THEN = datetime(2026, 1, 1, tzinfo=UTC)
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -82,6 +86,12 @@ def _add(table: dict[K, V], key: K, value: V) -> None:
     if key in table:
         raise Problem(ProblemCode.CONFLICT, "another request changed the same thing")
     table[key] = value
+
+
+def _dns_names(certificate: IssuedCertificate) -> list[str]:
+    extensions = x509.load_der_x509_certificate(certificate.der).extensions
+    names = extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    return names.value.get_values_for_type(x509.DNSName)
 
 
 class MemoryUnit:
@@ -271,7 +281,29 @@ class MemoryStore:
     async def list_certificates(
         self, scope: TenantScope, query: CertificateQuery
     ) -> Sequence[CertificateEntry]:
-        raise NotImplementedError
+        found = [
+            CertificateEntry(
+                id=each.id,
+                issuer=each.issuer,
+                serial=each.serial,
+                profile=each.profile,
+                subject=each.subject,
+                not_before=each.not_before,
+                not_after=each.not_after,
+                status=await self.certificate_status(scope, each.issuer, each.serial),
+            )
+            for each in sorted(
+                self._read("list_certificates").certificates.values(),
+                key=lambda each: each.id,
+                reverse=True,
+            )
+            if each.tenant == scope.tenant
+            and query.issuer in (None, each.issuer)
+            and query.serial in (None, each.serial)
+            and (query.before is None or each.id < query.before)
+            and (query.dns_name is None or query.dns_name in _dns_names(each))
+        ]
+        return found[: query.limit]
 
     async def find_revocation(
         self, scope: TenantScope, issuer: IssuerId, serial: int
@@ -339,4 +371,13 @@ class MemoryStore:
     async def list_events(
         self, scope: TenantScope, after: int, limit: int
     ) -> Sequence[RecordedEvent]:
-        raise NotImplementedError
+        recorded: list[RecordedEvent] = []
+        previous = NO_PREVIOUS
+        own = (
+            each for each in self._read("list_events").events.values() if each[0] == scope.tenant
+        )
+        for number, (tenant, event) in enumerate(own, 1):
+            chained = chain_event(event, [], tenant, number, previous, THEN)
+            previous = chained.digest
+            recorded.append(RecordedEvent(number, chained.canonical, chained.digest, ()))
+        return recorded[after : after + limit]

@@ -52,6 +52,7 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     signer = SignerSupervisor(settings)
     await signer.start()
     platform = await compose(settings, sockets.public_url, signer.socket)
+    await _release_jobs(platform)
     await _settle_blocks(platform)
     await platform.tenants.complete_openings()
     tls = ApiTls(
@@ -145,17 +146,23 @@ def public_application(platform: Platform) -> Handler:
     return PlainApplication(routes)
 
 
+async def _release_jobs(platform: Platform) -> None:
+    """Make due what an earlier run of this node had claimed when it ended."""
+    released = await platform.jobs.release_own(platform.clock.now())
+    if released:
+        _LOG.warning("%d jobs of this node's earlier run are due again", released)
+
+
 async def _settle_blocks(platform: Platform) -> None:
     """Void what an earlier run of this node reserved and did not record."""
-    issuers = await platform.store.all_issuers()
-    for tenant in {tenant for tenant, _issuer in issuers}:
-        voided = await platform.issuance.settle_blocks(tenant, platform.node)
-        if not voided:
-            continue
-        _LOG.warning("%d serials of tenant %s became void", voided, tenant)
-        for owner, issuer in issuers:
-            if owner == tenant:
-                await platform.jobs.want(CRL_JOB, issuer, tenant, platform.clock.now())
+    voided = await platform.tenants.settle_blocks(platform.node)
+    if not voided:
+        return
+    for tenant, serials in voided.items():
+        _LOG.warning("%d serials of tenant %s became void", serials, tenant)
+    for tenant, issuer in await platform.store.all_issuers():
+        if tenant in voided:
+            await platform.jobs.want(CRL_JOB, issuer, tenant, platform.clock.now())
 
 
 async def _close_blocks(platform: Platform) -> None:
