@@ -87,6 +87,8 @@ class ApiTls:
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         # RFC 9325 section 4.2: forward secrecy and AEAD only.
         self.context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
+        # RFC 9325 sections 3.3 and 3.5: also where a build of the library would allow them.
+        self.context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
         self.context.set_alpn_protocols(["http/1.1"])
 
     async def ensure(self) -> None:
