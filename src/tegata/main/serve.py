@@ -27,6 +27,7 @@ from tegata.protocols.ocsp.endpoints import OcspDoor
 from tegata.protocols.rest.application import RestApplication
 from tegata.protocols.rest.operation import Services
 from tegata.store.jobs import CRL_JOB
+from tegata.store.key_list import KeyListError
 from tegata.store.migrate import migrate_postgres
 
 _LOG = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
         platform, await ensure_platform(platform, settings.data), settings.data, sockets.api
     )
     await tls.ensure()
+    await _load_key_list(platform)
     demo = await ensure_demo(platform, settings.data) if settings.demo else None
     listeners = _listeners(platform, settings, sockets, tls.context)
     worker = Worker(platform, _upkeep(platform, settings, tls))
@@ -113,6 +115,7 @@ def _listeners(
         platform.tenants,
         platform.enrolment,
         platform.revocation,
+        platform.refused_keys,
         sockets.api_url,
     )
     clock, maximum, timeout = platform.clock, _connections_allowed(), settings.request_timeout
@@ -129,6 +132,10 @@ def _upkeep(platform: Platform, settings: Settings, tls: ApiTls) -> Upkeep:
     async def upkeep() -> None:
         platform.reserve.refill()
         await tls.ensure()
+        try:
+            await _load_key_list(platform)
+        except KeyListError as error:
+            _LOG.error("the list of compromised keys stays as it was: %s", error)
         if settings.database is not None:
             # Partitions are made ahead of the months that they are for.
             today = platform.clock.now().date()
@@ -144,6 +151,14 @@ def public_application(platform: Platform) -> Handler:
         if plain_route(route.path) is None:
             raise SettingsError(f"{route.path} may not be served without TLS")
     return PlainApplication(routes)
+
+
+async def _load_key_list(platform: Platform) -> None:
+    """Use the list of compromised keys as it is now; `KeyListError` when that is not possible."""
+    if platform.key_list.refresh():
+        facts = platform.key_list.facts
+        _LOG.info("a list of %d compromised keys is in use", facts.keys)
+        await platform.refused_keys.record_list(facts.keys, facts.digest)
 
 
 async def _release_jobs(platform: Platform) -> None:

@@ -57,6 +57,7 @@ class Settings:
     production: bool = False
     sealing_key: Path | None = None
     pkcs11: Pkcs11Settings | None = None
+    key_list: Path | None = None
     disk_reserve: int = DEFAULT_RESERVE
     request_timeout: float = REQUEST_TIMEOUT
     names: tuple[str, ...] = field(default=())

@@ -35,11 +35,19 @@ class Action(StrEnum):
     ISSUERS_READ = "issuers.read"
     PROFILES_READ = "profiles.read"
     TOKENS_MANAGE = "tokens.manage"
+    REFUSED_KEYS_MANAGE = "refused-keys.manage"
     EVENTS_READ = "events.read"
     TENANTS_MANAGE = "tenants.manage"
 
 
-OPERATOR_ACTIONS = frozenset({Action.TENANTS_MANAGE, Action.TOKENS_MANAGE, Action.EVENTS_READ})
+OPERATOR_ACTIONS = frozenset(
+    {
+        Action.TENANTS_MANAGE,
+        Action.TOKENS_MANAGE,
+        Action.REFUSED_KEYS_MANAGE,
+        Action.EVENTS_READ,
+    }
+)
 TENANT_ACTIONS = frozenset(Action) - {Action.TENANTS_MANAGE}
 
 
