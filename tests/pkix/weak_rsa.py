@@ -17,7 +17,7 @@ _PRIMES: Final = [n for n in range(2, 702) if all(n % d for d in range(2, isqrt(
 assert len(_PRIMES) == 126
 PRIMORIAL: Final = prod(_PRIMES)
 # Not for secrets: the same weak keys in every run.
-_CHANCE: Final = random.Random(20171016)  # noqa: S311
+_CHANCE: Final = random.Random(20171016)
 
 
 def probable_prime(number: int) -> bool:

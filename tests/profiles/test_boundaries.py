@@ -24,9 +24,9 @@ from tegata.profiles.catalogue import (
 )
 from tegata.profiles.lint import RULE_SET, RULES
 from tegata.profiles.model import Profile
-from tegata.profiles.weak_rsa import modulus_weakness
 from tegata.profiles.public_key import is_rsa
 from tegata.profiles.subject_alternative_name import NAMES_MAXIMUM, is_dns_name
+from tegata.profiles.weak_rsa import modulus_weakness
 from tests.issuance.drafts import ISSUER_END, NOW
 from tests.pkix.keys import KINDS, public_key
 from tests.pkix.test_csr import rsa_spki

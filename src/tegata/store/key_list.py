@@ -55,9 +55,10 @@ def build_key_list(sources: Sequence[Path], target: Path, run: int = _RUN) -> Ke
 
 def _digests(sources: Sequence[Path]) -> Iterator[bytes]:
     for source in sources:
-        files = sorted(each for each in source.iterdir() if each.is_file())
-        for file in files if source.is_dir() else [source]:
-            yield from _digests_of(file)
+        files = sorted(source.iterdir()) if source.is_dir() else [source]
+        for file in files:
+            if file.is_file():
+                yield from _digests_of(file)
 
 
 def _digests_of(file: Path) -> Iterator[bytes]:
