@@ -18,6 +18,7 @@ from tegata.kernel.plain_listeners import plain_route
 from tegata.main.bootstrap import ApiTls, Demo, ensure_demo, ensure_platform
 from tegata.main.composition import Platform, compose
 from tegata.main.listener import Listener, bind
+from tegata.main.orphans import report_orphans
 from tegata.main.settings import Address, Settings, SettingsError, require_safe
 from tegata.main.signer_process import SignerSupervisor
 from tegata.main.worker import Upkeep, Worker
@@ -61,6 +62,7 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     )
     await tls.ensure()
     await _load_key_list(platform)
+    await report_orphans(platform)
     demo = await ensure_demo(platform, settings.data) if settings.demo else None
     listeners = _listeners(platform, settings, sockets, tls.context)
     worker = Worker(platform, _upkeep(platform, settings, tls))
