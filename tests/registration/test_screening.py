@@ -8,7 +8,7 @@ import pytest
 
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.signing import RefusalGround
-from tests.fakes.world import World
+from tests.fakes.world import World, crash, every_port_call
 from tests.pkix.keys import public_key
 
 KEY = hashlib.sha256(public_key("p256")).digest()
@@ -62,3 +62,34 @@ async def test_a_retry_still_gets_the_certificate_that_its_first_try_was_given()
     issued = await world.issue("key")
     world.key_list.add(KEY)
     assert (await world.issue("key")).id == issued.id
+
+
+async def refuse_one(world: World) -> None:
+    world.arm()
+    await world.refused_keys.refuse(world.scope, [KEY], bytes(32))
+
+
+@pytest.mark.parametrize("crash_at", every_port_call(refuse_one))
+async def test_a_refusal_that_crashed_stands_with_its_event_or_not_at_all(crash_at: int) -> None:
+    world = await crash(refuse_one, crash_at)
+    await world.restart()
+    acts = [event.action for _tenant, event in world.tables.events.values()]
+    assert acts == ["registration:refused-key:add"] * len(world.tables.refused_keys)
+    await world.refused_keys.refuse(world.scope, [KEY], bytes(32))
+    assert len(world.tables.refused_keys) == 1
+
+
+async def revoke_for_compromise(world: World) -> None:
+    await world.open_tenant()
+    issued = await world.issue()
+    world.arm()
+    await world.revocation.revoke(world.scope, issued.id, "keyCompromise", bytes(32))
+
+
+@pytest.mark.parametrize("crash_at", every_port_call(revoke_for_compromise))
+async def test_a_key_is_refused_as_soon_as_its_revocation_stands(crash_at: int) -> None:
+    world = await crash(revoke_for_compromise, crash_at)
+    await world.restart()
+    (issued,) = world.released.values()
+    revoked = (issued.issuer, issued.serial) in world.tables.revocations
+    assert revoked == bool(world.tables.refused_keys)
