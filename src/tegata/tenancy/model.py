@@ -96,6 +96,11 @@ class Principal:
         if self.token.issuers is not None and issuer not in self.token.issuers:
             raise Problem(ProblemCode.AUTHORIZATION_DENIED, "the token is for other issuers")
 
+    def require_every_issuer(self) -> None:
+        """`Problem(authorization.denied)` for a token that is bound to some issuers."""
+        if self.token.issuers is not None:
+            raise Problem(ProblemCode.AUTHORIZATION_DENIED, "the token is for some issuers only")
+
     def sees_issuer(self, issuer: IssuerId) -> bool:
         """Whether the token may see an issuer."""
         return self.token.issuers is None or issuer in self.token.issuers

@@ -17,6 +17,7 @@ _DIGITS = 64
 
 async def refuse_keys(call: Call[NewRefusedKeys]) -> Answer:
     """Refuse keys from now on; an operator's are refused to all tenants."""
+    call.principal.require_every_issuer()
     keys = [bytes.fromhex(key) for key in call.body.keys]
     await call.services.refused_keys.refuse(call.principal.scope, keys, call.digest)
     return Answer(None)
@@ -24,6 +25,7 @@ async def refuse_keys(call: Call[NewRefusedKeys]) -> Answer:
 
 async def list_refused_keys(call: Call[NoBody]) -> Answer:
     """The tenant's own refused keys, by digest."""
+    call.principal.require_every_issuer()
     limit = page_limit(call.query)
     found = await call.services.refused_keys.list(call.principal.scope, _after(call), limit)
     items = [refused_key_body(key) for key in found]
