@@ -17,6 +17,7 @@ from tegata.issuance.hierarchy import HierarchyService
 from tegata.issuance.reserve import SerialReserve
 from tegata.issuance.service import IssuanceService
 from tegata.main.composition import Platform
+from tegata.registration.screening import KeyScreening, RefusedKeyService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.service import CrlService, OcspService, RevocationService
 from tegata.signers.client import SignerClient
@@ -226,7 +227,10 @@ def interpose(platform: Platform, gate: Gate, own: Database | None = None) -> Pl
         serials=serials,
         issuance=issuance,
         hierarchy=hierarchy,
-        enrolment=EnrolmentService(store, store, issuance, clock),
+        enrolment=EnrolmentService(
+            store, store, issuance, clock, KeyScreening(store, platform.key_list)
+        ),
+        refused_keys=RefusedKeyService(store, clock),
         revocation=RevocationService(store, clock),
         crls=crls,
         ocsp=OcspService(store, signer, clock),

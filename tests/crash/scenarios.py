@@ -41,7 +41,7 @@ class Actor:
 
     async def revoke(self, certificate: IssuedCertificate) -> None:
         """A revocation."""
-        await self.platform.revocation.revoke(DEMO, certificate.id, "keyCompromise", NONE)
+        await self.platform.revocation.revoke(DEMO, certificate.id, "superseded", NONE)
         self.ledger.acknowledge("revoked", id=certificate.id)
 
     async def publish(self) -> int:

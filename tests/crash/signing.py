@@ -4,6 +4,7 @@ it signs."""
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,9 @@ class RecordingBackEnd:
 
     def open(self, record: KeyRecord) -> PrivateKey:
         return _RecordingKey(self._back_end.open(record), record, self._ledger)
+
+    def held_keys(self) -> Sequence[KeyId]:
+        return self._back_end.held_keys()
 
 
 @dataclass(frozen=True, slots=True)

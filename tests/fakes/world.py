@@ -18,6 +18,7 @@ from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import PLATFORM_TENANT, TenantScope, platform_acts
 from tegata.kernel.signing import KeyPurpose
 from tegata.pkix.crl import parse_tbs_cert_list
+from tegata.registration.screening import KeyScreening, RefusedKeyService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.model import CertificateStatus, PublishedCrl, Status
 from tegata.revocation.service import CrlService, OcspService, RevocationService
@@ -25,7 +26,7 @@ from tegata.tenancy.model import TenantState
 from tegata.tenancy.service import TenantService
 from tests.fakes.system import CountingRandomness, FakeClock
 from tests.fakes.world_signer import MemorySigner
-from tests.fakes.world_store import MemoryStore, Tables
+from tests.fakes.world_store import KeySet, MemoryStore, Tables
 from tests.journeys.requests import make_csr
 
 TENANT = TenantId("ten_tanuki")
@@ -56,6 +57,7 @@ class World:
         self.published: list[PublishedCrl] = []
         self._crash_at = crash_at
         self._armed = False
+        self.key_list = KeySet()
         self._compose()
 
     def reach(self, name: str) -> None:
@@ -77,8 +79,7 @@ class World:
         self._armed = False
         self.signer.restart()
         self._compose()
-        for tenant in {block.tenant for block in self.tables.blocks.values()}:
-            await self.issuance.settle_blocks(tenant, NODE)
+        await self.tenants.settle_blocks(NODE)
 
     def _compose(self) -> None:
         store, signer, clock, randomness = self.store, self.signer, self.clock, self.randomness
@@ -86,7 +87,10 @@ class World:
         self.serials = serials
         self.issuance = IssuanceService(store, signer, serials, clock, randomness)
         self.hierarchy = HierarchyService(store, signer, self.issuance, clock, randomness)
-        self.enrolment = EnrolmentService(store, store, self.issuance, clock)
+        self.enrolment = EnrolmentService(
+            store, store, self.issuance, clock, KeyScreening(store, self.key_list)
+        )
+        self.refused_keys = RefusedKeyService(store, clock)
         self.revocation = RevocationService(store, clock)
         self.crls = CrlService(store, signer, clock)
         self.ocsp = OcspService(store, signer, clock)
@@ -135,7 +139,7 @@ class World:
         """A revocation; that it stands already is as good."""
         try:
             return (
-                await self.revocation.revoke(self.scope, certificate.id, "keyCompromise", bytes(32))
+                await self.revocation.revoke(self.scope, certificate.id, "superseded", bytes(32))
             )[1]
         except Problem as problem:
             if problem.code is not ProblemCode.CERTIFICATE_REVOKED:

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol, TypeVar
+
+from cryptography import x509
 
 from tegata.issuance.model import IssuedCertificate, Issuer, VoidSerial
 from tegata.issuance.serials import SerialBlock
-from tegata.kernel.event import AuditEvent
+from tegata.kernel.event import NO_PREVIOUS, AuditEvent, chain_event
 from tegata.kernel.ids import BlockId, CertificateId, IssuerId, KeyId, NodeId, TenantId, TokenId
 from tegata.kernel.problem import Problem, ProblemCode
-from tegata.kernel.scope import TenantScope
-from tegata.kernel.signing import DataKeyKind, SigningKey
+from tegata.kernel.scope import PLATFORM_TENANT, TenantScope
+from tegata.kernel.signing import DataKeyKind, RefusalGround, SigningKey
 from tegata.pkix.names import GeneralName
 from tegata.pkix.ocsp import IssuerHashes, issuer_hashes
-from tegata.registration.model import CertificateEntry, CertificateQuery
+from tegata.registration.model import CertificateEntry, CertificateQuery, RefusedKey
 from tegata.registration.ports import EarlierRequest
 from tegata.revocation.model import (
     CertificateStatus,
@@ -32,6 +34,8 @@ from tegata.revocation.rules import revocation_of_void
 from tegata.tenancy.model import Tenant, TenantState, Token
 from tegata.tenancy.ports import RecordedEvent
 
+# The record of a world has no instants: its clock stands still.
+THEN = datetime(2026, 1, 1, tzinfo=UTC)
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -69,6 +73,8 @@ class Tables:
     revocations: dict[tuple[IssuerId, int], Revocation] = field(default_factory=dict)
     crls: dict[tuple[IssuerId, int], PublishedCrl] = field(default_factory=dict)
     keys_used: dict[tuple[TenantId, bytes], EarlierRequest] = field(default_factory=dict)
+    refused_keys: dict[tuple[TenantId, bytes], RefusedKey] = field(default_factory=dict)
+    moduli: dict[tuple[TenantId, bytes], bytes] = field(default_factory=dict)
     tokens: dict[TokenId, Token] = field(default_factory=dict)
     wanted: dict[IssuerId, datetime] = field(default_factory=dict)
     events: dict[int, tuple[TenantId, AuditEvent]] = field(default_factory=dict)
@@ -82,6 +88,19 @@ def _add(table: dict[K, V], key: K, value: V) -> None:
     if key in table:
         raise Problem(ProblemCode.CONFLICT, "another request changed the same thing")
     table[key] = value
+
+
+def _dns_names(certificate: IssuedCertificate) -> list[str]:
+    extensions = x509.load_der_x509_certificate(certificate.der).extensions
+    names = extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    return names.value.get_values_for_type(x509.DNSName)
+
+
+class KeySet(set[bytes]):
+    """A list of compromised keys."""
+
+    def holds(self, spki_sha256: bytes) -> bool:
+        return spki_sha256 in self
 
 
 class MemoryUnit:
@@ -181,6 +200,23 @@ class MemoryUnit:
         earlier = EarlierRequest(request_digest, certificate)
         self._writes.append(lambda tables: _add(tables.keys_used, place, earlier))
 
+    def add_refused_key(self, spki_sha256: bytes, ground: RefusalGround, now: datetime) -> None:
+        place, row = (self._scope.tenant, spki_sha256), RefusedKey(spki_sha256, ground, now)
+
+        def add(tables: Tables) -> None:
+            tables.refused_keys.setdefault(place, row)
+
+        self._writes.append(add)
+
+    def add_modulus(self, modulus_sha256: bytes, spki_sha256: bytes, now: datetime) -> None:
+        def add(tables: Tables) -> None:
+            if tables.moduli.setdefault((self._scope.tenant, modulus_sha256), spki_sha256) != (
+                spki_sha256
+            ):
+                raise Problem(ProblemCode.CSR_WEAK_KEY)
+
+        self._writes.append(add)
+
     def add_tenant(self, tenant: Tenant) -> None:
         self._writes.append(lambda tables: _add(tables.tenants, tenant.id, tenant))
 
@@ -265,13 +301,52 @@ class MemoryStore:
             raise Problem(ProblemCode.CERTIFICATE_UNKNOWN)
         return found
 
+    async def is_refused_key(self, scope: TenantScope, spki_sha256: bytes) -> bool:
+        refused = self._read("is_refused_key").refused_keys
+        return any((owner, spki_sha256) in refused for owner in (scope.tenant, PLATFORM_TENANT))
+
+    def forget_refused_keys(self, tenant: TenantId) -> None:
+        """Worlds remember nothing but their tables."""
+
+    async def list_refused_keys(
+        self, scope: TenantScope, after: bytes, limit: int
+    ) -> Sequence[RefusedKey]:
+        rows = self._read("list_refused_keys").refused_keys
+        own = (rows[place] for place in sorted(rows) if place[0] == scope.tenant)
+        return [each for each in own if each.spki_sha256 > after][:limit]
+
+    async def find_modulus(self, scope: TenantScope, modulus_sha256: bytes) -> bytes | None:
+        return self._read("find_modulus").moduli.get((scope.tenant, modulus_sha256))
+
     async def find_idempotency(self, scope: TenantScope, key_hash: bytes) -> EarlierRequest | None:
         return self._read("find_idempotency").keys_used.get((scope.tenant, key_hash))
 
     async def list_certificates(
         self, scope: TenantScope, query: CertificateQuery
     ) -> Sequence[CertificateEntry]:
-        raise NotImplementedError
+        found = [
+            CertificateEntry(
+                id=each.id,
+                issuer=each.issuer,
+                serial=each.serial,
+                profile=each.profile,
+                subject=each.subject,
+                not_before=each.not_before,
+                not_after=each.not_after,
+                status=await self.certificate_status(scope, each.issuer, each.serial),
+            )
+            for each in sorted(
+                self._read("list_certificates").certificates.values(),
+                key=lambda each: each.id,
+                reverse=True,
+            )
+            if each.tenant == scope.tenant
+            and query.issuer in (None, each.issuer)
+            and query.serial in (None, each.serial)
+            and (query.before is None or each.id < query.before)
+            and (query.dns_name is None or query.dns_name in _dns_names(each))
+        ]
+        return found[: query.limit]
 
     async def find_revocation(
         self, scope: TenantScope, issuer: IssuerId, serial: int
@@ -339,4 +414,13 @@ class MemoryStore:
     async def list_events(
         self, scope: TenantScope, after: int, limit: int
     ) -> Sequence[RecordedEvent]:
-        raise NotImplementedError
+        recorded: list[RecordedEvent] = []
+        previous = NO_PREVIOUS
+        own = (
+            each for each in self._read("list_events").events.values() if each[0] == scope.tenant
+        )
+        for number, (tenant, event) in enumerate(own, 1):
+            chained = chain_event(event, [], tenant, number, previous, THEN)
+            previous = chained.digest
+            recorded.append(RecordedEvent(number, chained.canonical, chained.digest, ()))
+        return recorded[after : after + limit]

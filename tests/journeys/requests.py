@@ -7,18 +7,21 @@ from collections.abc import Sequence
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from tests.pkix.keys import private_key
+from tests.pkix.keys import PrivateKey, private_key
 
+# A P-256 key that no other test has: one that was revoked for compromise is of no more use.
+FRESH = "fresh"
 COMMON_NAME = "www.example.test"
 
 
 def make_csr(
     *names: str,
     kind: str = "p256",
+    key: PrivateKey | None = None,
     common_name: str | None = None,
     organization: str | None = None,
     extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
@@ -35,7 +38,7 @@ def make_csr(
         builder = builder.add_extension(alternative, critical=not attributes)
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
-    key = private_key(kind)
+    key = key or (ec.generate_private_key(ec.SECP256R1()) if kind == FRESH else private_key(kind))
     digest = None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
     return builder.sign(key, digest).public_bytes(Encoding.PEM).decode()
 

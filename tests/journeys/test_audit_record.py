@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from tests.journeys.platform import Json, Server, Tenant, eventually
-from tests.journeys.requests import make_csr
+from tests.journeys.requests import FRESH, make_csr
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,10 @@ def tenant(server: Server) -> Tenant:
 @pytest.fixture(scope="module")
 def acts(tenant: Tenant) -> list[tuple[str, str, str, str]]:
     """What the administrator did: action, decision, code and subject of each act, in order."""
-    administrator, name = tenant.caller, make_csr("audit.example.test", organization="Hidden Ltd")
+    administrator, name = (
+        tenant.caller,
+        make_csr("audit.example.test", organization="Hidden Ltd", kind=FRESH),
+    )
     body = tenant.issue(name)
     again = tenant.issue(name, Idempotency_Key="audit")
     tenant.issue(name, Idempotency_Key="audit")

@@ -17,7 +17,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from tests.journeys.platform import Json, Server, Tenant, eventually, exchange, running, start
-from tests.journeys.requests import make_csr
+from tests.journeys.requests import FRESH, make_csr
 from tests.journeys.status import (
     certificate_of,
     chain_of,
@@ -202,7 +202,7 @@ def test_filters_never_answer_with_what_does_not_match_all_of_them(tenant: Tenan
 def test_a_revocation_is_known_to_ocsp_and_the_crl_with_its_reason(
     server: Server, tenant: Tenant, reason: str
 ) -> None:
-    body = tenant.issue(make_csr("revoked.example.test"))
+    body = tenant.issue(make_csr("revoked.example.test", kind=FRESH))
     assert status_of(server.public, body).certificate_status is ocsp.OCSPCertStatus.GOOD
     before = crl_of(server.public, tenant.issuer, chain_of(body)[0])
     assert entry_of(before, body) is None
@@ -365,7 +365,7 @@ def test_a_restart_keeps_everything(folder: Path, database: tuple[str, ...]) -> 
         demo, opened = first.demo_tenant(), first.open_tenant("Kept")
         csr = make_csr("kept.example.test")
         kept = demo.issue(csr, Idempotency_Key="kept")
-        gone = opened.issue(make_csr("gone.example.test"))
+        gone = opened.issue(make_csr("gone.example.test", kind=FRESH))
         opened.revoke(gone["id"], "keyCompromise").good()
         events = opened.caller.events()
         authority = chain_of(kept)[0]

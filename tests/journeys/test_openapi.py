@@ -89,6 +89,38 @@ def test_every_operation_has_a_name_of_its_own_and_says_what_it_refuses(document
                 assert list(response["content"]) == ["application/problem+json"]
 
 
+def parameters_of(document: Json, name: str) -> dict[str, Json]:
+    """The schemas of an operation's parameters."""
+    operations = [each for item in document["paths"].values() for each in item.values()]
+    (found,) = (each for each in operations if each["operationId"] == name)
+    return {each["name"]: each["schema"] for each in found["parameters"]}
+
+
+def test_parameters_have_their_types_bounds_and_patterns(
+    document: Json, server: Server, tenant: Tenant
+) -> None:
+    certificates = parameters_of(document, "listCertificates")
+    assert certificates["limit"] == {
+        "type": "integer", "minimum": 1, "maximum": 200, "default": 50
+    }  # fmt: skip
+    events = parameters_of(document, "listEvents")
+    assert (events["after"]["type"], events["after"]["minimum"]) == ("integer", 0)
+    issuer = tenant.caller.get("/v1/issuers").good()["items"][0]["id"]
+    listed = tenant.caller.get("/v1/certificates").good()["items"]
+    certificate, serial = listed[0]["id"], listed[0]["serial"]
+    for schema, right, wrong in (
+        (certificates["issuer"], issuer, "iss_1"),
+        (certificates["after"], certificate, issuer),
+        (certificates["serial"], serial, "0x01"),
+        (certificates["serial"], "01:ab:cd", "01::ab"),
+        (parameters_of(document, "getCertificate")["certificate"], certificate, serial),
+        (parameters_of(document, "createTenantToken")["tenant"], tenant.id, "ten_"),
+        (parameters_of(document, "createTenantToken")["tenant"], "ten_platform", "platform"),
+    ):
+        assert jsonschema_rs.is_valid(schema, right)
+        assert not jsonschema_rs.is_valid(schema, wrong)
+
+
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_answers_to_made_up_requests_are_as_described(
     server: Server, schema: BaseSchema, session: requests.Session, mode: GenerationMode

@@ -16,7 +16,7 @@ from tests.journeys.status import chain_of
 
 TENANT_ACTIONS = {
     "certificates.issue", "certificates.read", "certificates.revoke", "events.read",
-    "issuers.read", "profiles.read", "tokens.manage",
+    "issuers.read", "profiles.read", "refused-keys.manage", "tokens.manage",
 }  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def test_an_operators_token_cannot_issue_even_at_the_platforms_own_issuer(server
         body = {"issuer": issuer, "profile": "tls-server", "csr": make_csr("x.example.test")}
         answer = operator.post("/v1/certificates", body)
         assert (answer.status, answer.code) == (403, "authorization.denied")
-    for action in TENANT_ACTIONS - {"tokens.manage", "events.read"}:
+    for action in TENANT_ACTIONS - {"tokens.manage", "refused-keys.manage", "events.read"}:
         answer = operator.post("/v1/tokens", {"name": "more", "actions": [action]})
         assert (answer.status, answer.code) == (403, "authorization.denied")
 
@@ -109,6 +109,7 @@ def test_a_token_does_what_its_actions_say_and_nothing_else(
         "events.read": caller.get("/v1/events"),
         "issuers.read": caller.get("/v1/issuers"),
         "profiles.read": caller.get("/v1/profiles"),
+        "refused-keys.manage": caller.get("/v1/refused-keys"),
         "tokens.manage": caller.get("/v1/tokens"),
     }
     assert {name for name, answer in tries.items() if answer.status in (200, 201)} == {action}
@@ -130,6 +131,9 @@ def test_a_token_for_one_issuer_neither_sees_nor_uses_another(
         caller.post(f"/v1/certificates/{issued['id']}/revoke", {}),
         caller.get(f"/v1/issuers/{tenant.issuer}"),
         caller.get("/v1/certificates", issuer=tenant.issuer),
+        # A key is refused by all issuers, so only a token for all of them may have it refused.
+        caller.post("/v1/refused-keys", {"keys": ["ab" * 32]}),
+        caller.get("/v1/refused-keys"),
     ]
     assert {(each.status, each.code) for each in denied} == {(403, "authorization.denied")}
     assert [each["id"] for each in caller.items("/v1/issuers")] == [root]

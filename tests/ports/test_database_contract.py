@@ -1,8 +1,6 @@
 """What every engine promises (`store.database.Database`)."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Table, bindparam, func, insert, select, update
@@ -10,9 +8,6 @@ from sqlalchemy import Table, bindparam, func, insert, select, update
 from tegata.kernel.ids import TenantId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.store.database import Database
-from tegata.store.disk import DiskReserve
-from tegata.store.migrate import migrate_sqlite
-from tegata.store.postgres import PostgresDatabase
 from tegata.store.schema import (
     audit_event,
     certificate,
@@ -22,33 +17,13 @@ from tegata.store.schema import (
     revocation,
     token,
 )
-from tegata.store.sqlite import SqliteDatabase
 from tegata.store.statement import Statement
 from tests.fakes.system import PlainSealer
 from tests.fakes.unit import FreeUnit, subject_digest, verified_record
-from tests.postgres import postgres_cluster
 from tests.store.rows import EPOCH, RENAME, TOKENS, add_certificate, add_token
 
 ONE = TenantId("ten_one")
 TWO = TenantId("ten_two")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    opened: Database
-    if request.param == "sqlite":
-        path = tmp_path / "tegata.db"
-        migrate_sqlite(path)
-        opened = SqliteDatabase(path, DiskReserve(tmp_path, 0))
-        yield opened
-        await opened.close()
-        return
-    cluster = postgres_cluster()
-    url = cluster.lend_database()
-    opened = await PostgresDatabase.open(url)
-    yield opened
-    await opened.close()
-    cluster.take_back_database(url)
 
 
 async def commit_token(database: Database, tenant: TenantId, identifier: str) -> None:

@@ -26,6 +26,7 @@ from tegata.profiles.lint import RULE_SET, RULES
 from tegata.profiles.model import Profile
 from tegata.profiles.public_key import is_rsa
 from tegata.profiles.subject_alternative_name import NAMES_MAXIMUM, is_dns_name
+from tegata.profiles.weak_rsa import modulus_weakness
 from tests.issuance.drafts import ISSUER_END, NOW
 from tests.pkix.keys import KINDS, public_key
 from tests.pkix.test_csr import rsa_spki
@@ -153,15 +154,23 @@ def test_an_address_or_uri_may_look_like_this(kind: GeneralNameKind, text: str) 
     assert Variant(TLS_CLIENT, extensions={SAN: general(GeneralName(kind, text))}).codes() == []
 
 
+def modulus(bits: int) -> int:
+    """The least number of so many bits that nothing speaks against as a modulus."""
+    number = (1 << (bits - 1)) + 1
+    while modulus_weakness(number):
+        number += 2
+    return number
+
+
 @pytest.mark.parametrize("bits", [2048, 2049, 3072, 4096, 8192])
 def test_an_rsa_key_may_have_so_many_bits(bits: int) -> None:
-    key = rsa_spki((1 << (bits - 1)) + 1, 65_537)
+    key = rsa_spki(modulus(bits), 65_537)
     assert Variant(TLS_CLIENT, key=key).codes() == []
 
 
 @pytest.mark.parametrize("exponent", [65_537, 65_539, (1 << 255) + 1])
 def test_an_rsa_exponent_may_be_this(exponent: int) -> None:
-    assert Variant(TLS_CLIENT, key=rsa_spki((1 << 2047) + 1, exponent)).codes() == []
+    assert Variant(TLS_CLIENT, key=rsa_spki(modulus(2048), exponent)).codes() == []
 
 
 def test_only_a_server_with_an_rsa_key_may_be_sent_keys() -> None:

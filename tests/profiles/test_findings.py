@@ -52,9 +52,10 @@ from tests.issuance.drafts import (
     own_key_of,
     tbs_of,
 )
-from tests.pkix.keys import KINDS, public_key
+from tests.pkix.keys import KINDS, public_key, spki
 from tests.pkix.requests import SHA256_WITH_RSA
 from tests.pkix.test_csr import rsa_spki
+from tests.pkix.weak_rsa import weak_key
 from tests.profiles.variants import Variant, dns, general
 
 SAN = oids.SUBJECT_ALTERNATIVE_NAME
@@ -303,6 +304,11 @@ BAD: Mapping[str, Mapping[str, Variant]] = {
         "even": client(key=rsa_spki(modulus(2048), 65_538)),
         "negative": client(key=rsa_spki(modulus(2048), -65_537)),
         "257 bits": client(key=rsa_spki(modulus(2048), (1 << 256) + 1)),
+    },
+    "public-key.rsa-weak-modulus": {
+        "a small factor": client(key=rsa_spki(modulus(2048) * 3, 65_537)),
+        "close primes": client(key=spki(weak_key("close primes"))),
+        "ROCA": client(key=spki(weak_key("ROCA"))),
     },
     "subject-key-identifier.mismatch": {
         "missing": server_extension(oids.SUBJECT_KEY_IDENTIFIER, None),

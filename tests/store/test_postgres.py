@@ -18,7 +18,7 @@ import tegata.store
 from tegata.kernel.ids import TenantId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.store.policies import APP_ROLE, SET_TENANT, policy_statements
-from tegata.store.postgres import PostgresDatabase
+from tegata.store.postgres import POOL_SIZE, PostgresDatabase
 from tegata.store.schema import PARTITIONED, SHARED_TABLES, metadata
 from tegata.store.statement import Statement
 from tests.fakes.unit import FreeUnit, verified_record
@@ -356,6 +356,21 @@ async def test_lost_connections_are_replaced(url: str, database: PostgresDatabas
         else:
             break
     assert len(await verified_record(database, ONE)) == 1
+
+
+async def test_connections_that_the_server_ended_cost_no_request(
+    url: str, database: PostgresDatabase
+) -> None:
+    ended = query(
+        url,
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+        "WHERE application_name = 'tegata' AND datname = current_database()",
+    )
+    assert len(ended) == POOL_SIZE
+    for number in range(POOL_SIZE):
+        assert len(await database.fetch(ONE, TOKENS, {})) == number
+        await commit_token(database, ONE, f"tok_{number}")
+    assert len(await verified_record(database, ONE)) == POOL_SIZE
 
 
 @pytest.fixture

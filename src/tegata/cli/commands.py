@@ -12,6 +12,7 @@ import click
 
 from tegata.cli.client import Client
 
+_KEYS_AT_ONCE = 1000
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -173,6 +174,39 @@ def revoke_token(context: Path, token_file: Path | None, identifier: str) -> Non
     Client.open(context, token_file).call("DELETE", _path("tokens", identifier))
 
 
+@click.group("refused-key")
+def refused_key_group() -> None:
+    """Keys that must not be certified: add, list."""
+
+
+@refused_key_group.command("add")
+@_connected
+@click.argument("file", type=_FILE)
+def add_refused_keys(context: Path, token_file: Path | None, file: Path) -> None:
+    """Refuse the keys of a file: a SHA-256 of a SubjectPublicKeyInfo in hexadecimal on each line.
+
+    An operator's are refused to all tenants.
+    """
+    keys = [line.split()[0] for line in file.read_text().splitlines() if line.split()]
+    keys = [key for key in keys if not key.startswith("#")]
+    client = Client.open(context, token_file)
+    for first in range(0, len(keys), _KEYS_AT_ONCE):
+        client.call("POST", "/v1/refused-keys", {"keys": keys[first : first + _KEYS_AT_ONCE]})
+    _show({"keys": len(keys)})
+
+
+@refused_key_group.command("list")
+@_connected
+@click.option("--after", help="The `next` of the page before.")
+@click.option("--limit", type=int)
+def list_refused_keys(
+    context: Path, token_file: Path | None, after: str | None, limit: int | None
+) -> None:
+    """List refused keys, by digest."""
+    query = {"after": after, "limit": str(limit) if limit is not None else None}
+    _show(Client.open(context, token_file).call("GET", "/v1/refused-keys", query=query))
+
+
 @click.group("tenant")
 def tenant_group() -> None:
     """Tenants (operators only)."""
@@ -206,5 +240,6 @@ CLIENT_COMMANDS: tuple[click.Command, ...] = (
     issuer_group,
     profile_group,
     token_group,
+    refused_key_group,
     tenant_group,
 )

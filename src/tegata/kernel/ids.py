@@ -52,6 +52,20 @@ def parse_id(prefix: str, text: str, unknown: ProblemCode) -> bytes:
     return number.to_bytes(_OCTETS, "big")
 
 
+def is_key_id(text: str) -> bool:
+    """Whether a text is a signing key's id."""
+    try:
+        parse_id("key", text, ProblemCode.KEY_PURPOSE_REFUSED)
+    except Problem:
+        return False
+    return True
+
+
+def key_id_milliseconds(key: KeyId) -> int:
+    """When a key was made, as its id says: Unix time in milliseconds."""
+    return int.from_bytes(parse_id("key", key, ProblemCode.KEY_PURPOSE_REFUSED)[:6], "big")
+
+
 def time_ordered(milliseconds: int, random_octets: bytes, month: int | None = None) -> bytes:
     """The 16 octets of a new id.
 

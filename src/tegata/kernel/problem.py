@@ -37,6 +37,7 @@ class ProblemCode(StrEnum):
     CSR_MALFORMED = "csr.malformed"
     CSR_BAD_SIGNATURE = "csr.bad-signature"
     CSR_WEAK_KEY = "csr.weak-key"
+    CSR_COMPROMISED_KEY = "csr.compromised-key"
     CSR_UNSUPPORTED_KEY = "csr.unsupported-key"
     CSR_EXTENSION_REFUSED = "csr.extension-refused"
     CSR_NAME_REFUSED = "csr.name-refused"

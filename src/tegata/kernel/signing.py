@@ -58,3 +58,12 @@ class Sealer(Protocol):
     def unseal(self, sealed: bytes, context: str) -> bytes:
         """Unseal, or raise ValueError when tenant, key kind, context or octets differ."""
         ...
+
+
+class RefusalGround(StrEnum):
+    """Why a key must not be certified."""
+
+    # A certificate with it was revoked for keyCompromise.
+    COMPROMISE = "compromise"
+    # Somebody who may, said so.
+    LISTED = "listed"

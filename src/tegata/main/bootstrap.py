@@ -87,6 +87,8 @@ class ApiTls:
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         # RFC 9325 section 4.2: forward secrecy and AEAD only.
         self.context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
+        # RFC 9325 sections 3.3 and 3.5: also where a build of the library would allow them.
+        self.context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
         self.context.set_alpn_protocols(["http/1.1"])
 
     async def ensure(self) -> None:
@@ -98,7 +100,7 @@ class ApiTls:
         if due or not self._loaded:
             root = encode_pem("CERTIFICATE", self._issuer.chain[-1]).encode()
             _replace(self._folder / "ca.pem", root, 0o644)
-            self.context.load_cert_chain(self._folder / "api.pem", self._folder / "api.key")
+            self.context.load_cert_chain(self._folder / "api.pem")
             self._loaded = True
 
 
@@ -121,12 +123,12 @@ async def _enrol(platform: Platform, issuer: Issuer, folder: Path, names: list[s
     path = [certificate.der, *issuer.chain[:-1]]
     pem = "".join(encode_pem("CERTIFICATE", der) for der in path)
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    write_private(folder / "api.key", secret)
-    _replace(folder / "api.pem", pem.encode(), 0o644)
+    # One file: after a kill at any point it holds the old pair or the new one, never one of each.
+    write_private(folder / "api.pem", secret + pem.encode())
 
 
 def _needs_renewal(platform: Platform, file: Path, names: list[str]) -> bool:
-    if not file.exists() or not file.with_suffix(".key").exists():
+    if not file.exists():
         return True
     certificate = x509.load_pem_x509_certificates(file.read_bytes())[0]
     extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)

@@ -12,7 +12,11 @@ import click
 from tegata import __version__
 from tegata.cli.commands import CLIENT_COMMANDS
 
-_SERVER_COMMANDS = {"serve": "serve_command", "run": "run_command"}
+_SERVER_COMMANDS = {
+    "serve": "serve_command",
+    "run": "run_command",
+    "key-list": "key_list_command",
+}
 
 
 class _Commands(click.Group):

@@ -16,6 +16,7 @@ from tegata.main.settings import Settings
 from tegata.outbound.system import SystemClock, SystemRandomness
 from tegata.profiles.catalogue import OCSP_RESPONDER
 from tegata.protocols.ocsp.endpoints import OcspForms
+from tegata.registration.screening import KeyScreening, RefusedKeyService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.presigned import PresignedAnswers
 from tegata.revocation.rules import CRL_PERIOD
@@ -27,6 +28,7 @@ from tegata.store.discovery import discover_postgres, discover_sqlite
 from tegata.store.disk import DiskReserve
 from tegata.store.inventory import require_inventory
 from tegata.store.jobs import CRL_JOB, RESPONDER_JOB, JobQueue
+from tegata.store.key_list import KeyListFile
 from tegata.store.keys import find_data_key
 from tegata.store.migrate import migrate_postgres, migrate_sqlite
 from tegata.store.postgres import PostgresDatabase
@@ -53,6 +55,8 @@ class Platform:
     issuance: IssuanceService
     hierarchy: HierarchyService
     enrolment: EnrolmentService
+    refused_keys: RefusedKeyService
+    key_list: KeyListFile
     revocation: RevocationService
     crls: CrlService
     ocsp: OcspService
@@ -106,6 +110,7 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
     issuance = IssuanceService(store, signer, serials, clock, randomness)
     hierarchy = HierarchyService(store, signer, issuance, clock, randomness)
     crls = CrlService(store, signer, clock)
+    key_list = KeyListFile(settings.key_list)
 
     async def schedule(scope: TenantScope, issuer: IssuerId) -> None:
         """The recurring work of an issuer: its CRL daily, its responder before it expires."""
@@ -126,7 +131,9 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         serials=serials,
         issuance=issuance,
         hierarchy=hierarchy,
-        enrolment=EnrolmentService(store, store, issuance, clock),
+        enrolment=EnrolmentService(store, store, issuance, clock, KeyScreening(store, key_list)),
+        refused_keys=RefusedKeyService(store, clock),
+        key_list=key_list,
         revocation=RevocationService(store, clock),
         crls=crls,
         ocsp=OcspService(store, signer, clock),

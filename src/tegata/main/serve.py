@@ -18,6 +18,7 @@ from tegata.kernel.plain_listeners import plain_route
 from tegata.main.bootstrap import ApiTls, Demo, ensure_demo, ensure_platform
 from tegata.main.composition import Platform, compose
 from tegata.main.listener import Listener, bind
+from tegata.main.orphans import report_orphans
 from tegata.main.settings import Address, Settings, SettingsError, require_safe
 from tegata.main.signer_process import SignerSupervisor
 from tegata.main.worker import StatusWatch, Upkeep, Worker
@@ -27,6 +28,7 @@ from tegata.protocols.ocsp.endpoints import OcspDoor
 from tegata.protocols.rest.application import RestApplication
 from tegata.protocols.rest.operation import Services
 from tegata.store.jobs import CRL_JOB
+from tegata.store.key_list import KeyListError
 from tegata.store.migrate import migrate_postgres
 
 _LOG = logging.getLogger(__name__)
@@ -52,12 +54,15 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     signer = SignerSupervisor(settings)
     await signer.start()
     platform = await compose(settings, sockets.public_url, signer.socket)
+    await _release_jobs(platform)
     await _settle_blocks(platform)
     await platform.tenants.complete_openings()
     tls = ApiTls(
         platform, await ensure_platform(platform, settings.data), settings.data, sockets.api
     )
     await tls.ensure()
+    await _load_key_list(platform)
+    await report_orphans(platform)
     demo = await ensure_demo(platform, settings.data) if settings.demo else None
     listeners = _listeners(platform, settings, sockets, tls.context)
     worker = Worker(platform, _upkeep(platform, settings, tls))
@@ -115,6 +120,7 @@ def _listeners(
         platform.tenants,
         platform.enrolment,
         platform.revocation,
+        platform.refused_keys,
         sockets.api_url,
     )
     clock, maximum, timeout = platform.clock, _connections_allowed(), settings.request_timeout
@@ -131,6 +137,10 @@ def _upkeep(platform: Platform, settings: Settings, tls: ApiTls) -> Upkeep:
     async def upkeep() -> None:
         platform.reserve.refill()
         await tls.ensure()
+        try:
+            await _load_key_list(platform)
+        except KeyListError as error:
+            _LOG.error("the list of compromised keys stays as it was: %s", error)
         if settings.database is not None:
             # Partitions are made ahead of the months that they are for.
             today = platform.clock.now().date()
@@ -149,17 +159,31 @@ def public_application(platform: Platform) -> Application:
     return PlainApplication(routes, ocsp.prepared)
 
 
+async def _load_key_list(platform: Platform) -> None:
+    """Use the list of compromised keys as it is now; `KeyListError` when that is not possible."""
+    if platform.key_list.refresh():
+        facts = platform.key_list.facts
+        _LOG.info("a list of %d compromised keys is in use", facts.keys)
+        await platform.refused_keys.record_list(facts.keys, facts.digest)
+
+
+async def _release_jobs(platform: Platform) -> None:
+    """Make due what an earlier run of this node had claimed when it ended."""
+    released = await platform.jobs.release_own(platform.clock.now())
+    if released:
+        _LOG.warning("%d jobs of this node's earlier run are due again", released)
+
+
 async def _settle_blocks(platform: Platform) -> None:
     """Void what an earlier run of this node reserved and did not record."""
-    issuers = await platform.store.all_issuers()
-    for tenant in {tenant for tenant, _issuer in issuers}:
-        voided = await platform.issuance.settle_blocks(tenant, platform.node)
-        if not voided:
-            continue
-        _LOG.warning("%d serials of tenant %s became void", voided, tenant)
-        for owner, issuer in issuers:
-            if owner == tenant:
-                await platform.jobs.want(CRL_JOB, issuer, tenant, platform.clock.now())
+    voided = await platform.tenants.settle_blocks(platform.node)
+    if not voided:
+        return
+    for tenant, serials in voided.items():
+        _LOG.warning("%d serials of tenant %s became void", serials, tenant)
+    for tenant, issuer in await platform.store.all_issuers():
+        if tenant in voided:
+            await platform.jobs.want(CRL_JOB, issuer, tenant, platform.clock.now())
 
 
 async def _close_blocks(platform: Platform) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import os
 import sys
@@ -23,6 +24,7 @@ from tegata.main.settings import (
 )
 from tegata.store.disk import MEBIBYTE
 from tegata.store.inventory import InventoryError
+from tegata.store.key_list import KeyListError, build_key_list
 
 
 @click.command("serve")
@@ -41,6 +43,9 @@ from tegata.store.inventory import InventoryError
 @click.option("--pkcs11-module", help="Keep signing keys in a PKCS#11 token: its module.")
 @click.option("--pkcs11-token", help="The token's label.")
 @click.option("--pkcs11-pin-file", type=click.Path(path_type=Path), help="A file with its PIN.")
+@click.option(
+    "--key-list", type=click.Path(path_type=Path), help="A list of compromised keys to refuse."
+)
 @click.option(
     "--disk-reserve", default=64, show_default=True, help="MiB kept free for revocations."
 )
@@ -61,6 +66,7 @@ def serve_command(
     pkcs11_module: str | None,
     pkcs11_token: str | None,
     pkcs11_pin_file: Path | None,
+    key_list: Path | None,
     disk_reserve: int,
     status_memory: int,
     request_timeout: float,
@@ -77,6 +83,7 @@ def serve_command(
             production=production,
             sealing_key=sealing_key,
             pkcs11=_pkcs11(pkcs11_module, pkcs11_token, pkcs11_pin_file),
+            key_list=key_list,
             disk_reserve=disk_reserve * MEBIBYTE,
             status_memory=status_memory * MEBIBYTE,
             request_timeout=request_timeout,
@@ -106,6 +113,21 @@ def run_command(data: Path, listen: str, public_listen: str) -> None:
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
     _run(settings, announce=False)
+
+
+@click.command("key-list")
+@click.argument("sources", type=click.Path(path_type=Path, exists=True), nargs=-1, required=True)
+@click.option(
+    "--output", type=click.Path(path_type=Path), required=True, help="For --key-list of serve."
+)
+def key_list_command(sources: tuple[Path, ...], output: Path) -> None:
+    """Make a list of compromised keys of files, or folders of them, with a SHA-256 of a
+    SubjectPublicKeyInfo in hexadecimal on each line."""
+    try:
+        facts = build_key_list(sources, output)
+    except (KeyListError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(json.dumps({"keys": facts.keys, "sha256": facts.digest.hex()}))
 
 
 def _pkcs11(module: str | None, token: str | None, pin_file: Path | None) -> Pkcs11Settings | None:

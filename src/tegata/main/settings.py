@@ -59,6 +59,7 @@ class Settings:
     production: bool = False
     sealing_key: Path | None = None
     pkcs11: Pkcs11Settings | None = None
+    key_list: Path | None = None
     disk_reserve: int = DEFAULT_RESERVE
     status_memory: int = STATUS_MEMORY
     request_timeout: float = REQUEST_TIMEOUT

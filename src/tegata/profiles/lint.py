@@ -51,7 +51,7 @@ CERTIFICATE_RULES: Sequence[Rule] = (
 RULES: Sequence[Rule] = (*SHAPE_RULES, *CERTIFICATE_RULES)
 _VARYING = frozenset({oids.SUBJECT_ALTERNATIVE_NAME, oids.SUBJECT_KEY_IDENTIFIER})
 _SHAPES_KEPT = 4096
-_REVISION = 1
+_REVISION = 2
 
 Shape = tuple[object, ...]
 

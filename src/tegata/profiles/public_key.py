@@ -17,6 +17,7 @@ from tegata.pkix.der import (
 )
 from tegata.pkix.extensions import AuthorityKeyIdentifier, key_identifier, subject_public_key
 from tegata.profiles.model import Subject, error
+from tegata.profiles.weak_rsa import is_weak_exponent, modulus_weakness
 
 _RSA = encode_oid(oids.RSA_ENCRYPTION)
 _EC = encode_oid(oids.EC_PUBLIC_KEY)
@@ -92,9 +93,11 @@ def _rsa(key: _RsaPublicKey) -> Finding | None:
     low, high = RSA_BITS
     if modulus < 0 or not low <= modulus.bit_length() <= high:
         return error("public-key.rsa-size", _CITES, f"RSA keys have {low} to {high} bits")
-    # CA/Browser Forum's and NIST SP 800-56B's bound; 3 invites low-exponent attacks.
-    if exponent < 65_537 or exponent % 2 == 0 or exponent.bit_length() > 256:
+    if is_weak_exponent(exponent):
         return error("public-key.rsa-exponent", _CITES, "the exponent is odd and at least 65537")
+    weakness = modulus_weakness(modulus)
+    if weakness is not None:
+        return error("public-key.rsa-weak-modulus", _CITES, weakness)
     return None
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tegata.kernel.ids import CertificateId, IssuerId
+from tegata.kernel.signing import RefusalGround
 from tegata.revocation.model import CertificateStatus
 
 PAGE_MAXIMUM = 200
@@ -21,6 +22,15 @@ class CertificateQuery:
     dns_name: str | None = None
     before: CertificateId | None = None
     limit: int = PAGE_DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedKey:
+    """A key that must not be certified: SHA-256 of its SubjectPublicKeyInfo, and why."""
+
+    spki_sha256: bytes
+    ground: RefusalGround
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)

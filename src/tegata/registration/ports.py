@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from tegata.issuance.model import IssuedCertificate
 from tegata.issuance.ports import IssuanceUnit
-from tegata.kernel.ids import CertificateId
+from tegata.kernel.event import AuditEvent
+from tegata.kernel.ids import CertificateId, TenantId
 from tegata.kernel.scope import TenantScope
-from tegata.registration.model import CertificateEntry, CertificateQuery
+from tegata.kernel.signing import RefusalGround
+from tegata.registration.model import CertificateEntry, CertificateQuery, RefusedKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,63 @@ class RegistrationUnit(IssuanceUnit, Protocol):
         self, key_hash: bytes, request_digest: bytes, certificate: CertificateId, now: datetime
     ) -> None:
         """Remember what a key was used for; the unit conflicts when it was used before."""
+        ...
+
+    def add_modulus(self, modulus_sha256: bytes, spki_sha256: bytes, now: datetime) -> None:
+        """Record an RSA modulus; the unit fails with csr.weak-key when another key has it."""
+        ...
+
+
+class KeyList(Protocol):
+    """The platform's list of compromised keys."""
+
+    def holds(self, spki_sha256: bytes) -> bool:
+        """Whether a key is on the list. Called for every request: it must not wait."""
+        ...
+
+
+class RefusedKeyUnit(Protocol):
+    """Writes of refused keys."""
+
+    def audit(self, event: AuditEvent) -> None:
+        """Record an event in the same transaction."""
+        ...
+
+    def add_refused_key(self, spki_sha256: bytes, ground: RefusalGround, now: datetime) -> None:
+        """Refuse a key from now on; one that is refused already stays as it is."""
+        ...
+
+    async def commit(self) -> None:
+        """Apply everything durably, or raise `Problem` and apply nothing."""
+        ...
+
+
+class RefusedKeyStore(Protocol):
+    """Refused keys, and the moduli that a tenant has had certified."""
+
+    def open_unit(
+        self, scope: TenantScope, *, essential: bool = False
+    ) -> AbstractAsyncContextManager[RefusedKeyUnit]:
+        """A unit that applies nothing unless `commit` is reached."""
+        ...
+
+    async def is_refused_key(self, scope: TenantScope, spki_sha256: bytes) -> bool:
+        """Whether the tenant, or the platform for all, refuses a key; what another node has
+        added is known within seconds."""
+        ...
+
+    def forget_refused_keys(self, tenant: TenantId) -> None:
+        """Know at once what this node has just added."""
+        ...
+
+    async def list_refused_keys(
+        self, scope: TenantScope, after: bytes, limit: int
+    ) -> Sequence[RefusedKey]:
+        """The tenant's own refused keys, by digest, from the one after `after`."""
+        ...
+
+    async def find_modulus(self, scope: TenantScope, modulus_sha256: bytes) -> bytes | None:
+        """The key (SHA-256) that the tenant had certified with an RSA modulus, if any."""
         ...
 
 

@@ -24,6 +24,7 @@ from tegata.pkix.names import (
 from tegata.profiles.model import Profile
 from tegata.profiles.public_key import RSA_BITS
 from tegata.profiles.subject_alternative_name import is_dns_name
+from tegata.profiles.weak_rsa import is_weak_exponent, modulus_weakness
 
 # The profile decides these; a request may name them, and is not refused for it.
 _DECIDED_BY_PROFILE = frozenset(
@@ -70,8 +71,19 @@ def draft_from_request(
 
 
 def _require_strong_key(request: CertificateRequest) -> None:
-    if isinstance(request.key, rsa.RSAPublicKey) and request.key.key_size < RSA_BITS[0]:
+    if not isinstance(request.key, rsa.RSAPublicKey):
+        return
+    if request.key.key_size < RSA_BITS[0]:
         raise Problem(ProblemCode.CSR_WEAK_KEY, f"RSA keys have at least {RSA_BITS[0]} bits")
+    if request.key.key_size > RSA_BITS[1]:
+        # What is longer takes long to look at, and the lint refuses it.
+        return
+    numbers = request.key.public_numbers()
+    if is_weak_exponent(numbers.e):
+        raise Problem(ProblemCode.CSR_WEAK_KEY, "RSA exponents are odd and at least 65537")
+    weakness = modulus_weakness(numbers.n)
+    if weakness is not None:
+        raise Problem(ProblemCode.CSR_WEAK_KEY, weakness)
 
 
 def _require_extensions_allowed(request: CertificateRequest) -> None:

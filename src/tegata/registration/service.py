@@ -19,6 +19,7 @@ from tegata.profiles.catalogue import get_public_profile
 from tegata.registration.model import CertificateEntry, CertificateQuery
 from tegata.registration.ports import RegistrationStore, RegistrationUnit
 from tegata.registration.rules import draft_from_request
+from tegata.registration.screening import KeyScreening
 
 IDEMPOTENCY_KEY_MAXIMUM = 255
 
@@ -39,6 +40,7 @@ class EnrolmentService:
     issuers: IssuanceStore
     issuance: IssuanceService
     clock: Clock
+    screening: KeyScreening
     _under_way: set[tuple[TenantId, bytes]] = field(default_factory=set)
 
     async def request_certificate(
@@ -119,15 +121,21 @@ class EnrolmentService:
     ) -> IssuedCertificate:
         now = self.clock.now()
         chosen = get_public_profile(profile)
-        draft = draft_from_request(parse_csr(csr), chosen, now, issuer.facts.not_after)
+        request = parse_csr(csr)
+        draft = draft_from_request(request, chosen, now, issuer.facts.not_after)
+        screened = await self.screening.screen(scope, request)
         accompany: Accompany | None = None
-        if idempotency is not None:
+        if idempotency is not None or screened.new_modulus is not None:
 
             def remember(unit: IssuanceUnit, issued: IssuedCertificate) -> None:
                 # The store's units serve every room (see store/store.py).
-                cast(RegistrationUnit, unit).add_idempotency(
-                    idempotency.key_hash, idempotency.request_digest, issued.id, now
-                )
+                writes = cast(RegistrationUnit, unit)
+                if idempotency is not None:
+                    writes.add_idempotency(
+                        idempotency.key_hash, idempotency.request_digest, issued.id, now
+                    )
+                if screened.new_modulus is not None:
+                    writes.add_modulus(screened.new_modulus, screened.spki_sha256, now)
 
             accompany = remember
         return await self.issuance.issue(scope, issuer, draft, request_digest, accompany)

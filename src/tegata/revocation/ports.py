@@ -10,7 +10,7 @@ from tegata.issuance.model import IssuedCertificate, Issuer
 from tegata.kernel.event import AuditEvent
 from tegata.kernel.ids import CertificateId, IssuerId, TenantId
 from tegata.kernel.scope import TenantScope
-from tegata.kernel.signing import SigningKey
+from tegata.kernel.signing import RefusalGround, SigningKey
 from tegata.pkix.ocsp import IssuerHashes
 from tegata.revocation.model import (
     CertificateStatus,
@@ -48,6 +48,10 @@ class RevocationUnit(Protocol):
         """Revoke; the unit conflicts when the serial is revoked already."""
         ...
 
+    def add_refused_key(self, spki_sha256: bytes, ground: RefusalGround, now: datetime) -> None:
+        """Refuse a key from now on; one that is refused already stays as it is."""
+        ...
+
     def add_crl(self, crl: PublishedCrl) -> None:
         """Publish; the unit conflicts when the number is taken."""
         ...
@@ -63,6 +67,10 @@ class RevocationUnit(Protocol):
 
 class RevocationStore(Protocol):
     """Reads of revocation, and its units."""
+
+    def forget_refused_keys(self, tenant: TenantId) -> None:
+        """Know at once which keys this node has just refused."""
+        ...
 
     def open_unit(
         self, scope: TenantScope, *, essential: bool = False

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta
 
 from tegata.issuance.model import IssuedCertificate, VoidSerial
 from tegata.kernel.month import LAST_MONTH, month_start
 from tegata.kernel.problem import Problem, ProblemCode
+from tegata.pkix.certificate import parse_certificate, parse_tbs_certificate
 from tegata.pkix.crl import REASON_BY_NAME, RevocationReason, encode_crl_entry
 from tegata.revocation.model import Revocation
 
@@ -54,6 +56,12 @@ def revocation_of(
         entry=encode_crl_entry(certificate.serial, revoked_at, reason),
         listed_until=certificate.not_after,
     )
+
+
+def spki_sha256(certificate: bytes) -> bytes:
+    """SHA-256 of the SubjectPublicKeyInfo of a DER certificate."""
+    tbs = parse_tbs_certificate(parse_certificate(certificate).tbs)
+    return hashlib.sha256(tbs.public_key).digest()
 
 
 def revocation_of_void(void: VoidSerial, now: datetime) -> Revocation:

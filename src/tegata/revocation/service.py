@@ -12,9 +12,9 @@ from tegata.kernel.ids import CertificateId, IssuerId
 from tegata.kernel.ports import Clock
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope, platform_acts
-from tegata.kernel.signing import SigningKey
+from tegata.kernel.signing import RefusalGround, SigningKey
 from tegata.pkix.certificate import assemble
-from tegata.pkix.crl import encode_tbs_cert_list
+from tegata.pkix.crl import RevocationReason, encode_tbs_cert_list
 from tegata.pkix.ocsp import (
     OcspRequest,
     SingleResponse,
@@ -30,6 +30,7 @@ from tegata.revocation.rules import (
     OCSP_VALIDITY,
     parse_reason,
     revocation_of,
+    spki_sha256,
 )
 
 
@@ -57,6 +58,9 @@ class RevocationService:
             unit.essential()
             unit.add_revocation(revocation)
             unit.want_crl(found.issuer, now)
+            if given is RevocationReason.KEY_COMPROMISE:
+                # The key must not come back under a new certificate.
+                unit.add_refused_key(spki_sha256(found.der), RefusalGround.COMPROMISE, now)
             unit.audit(
                 AuditEvent(
                     actor=scope.actor,
@@ -74,6 +78,8 @@ class RevocationService:
                 if problem.code is ProblemCode.CONFLICT:
                     await self._require_not_revoked(scope, found)
                 raise
+        if given is RevocationReason.KEY_COMPROMISE:
+            self.store.forget_refused_keys(scope.tenant)
         status = CertificateStatus(Status.REVOKED, revocation.revoked_at, given)
         return found, status
 

@@ -179,6 +179,12 @@ class SignerClient:
         request = messages.UnwrapDataKey(tenant, kind, wrapped)
         return (await self._call(request, messages.Octets)).value
 
+    async def list_keys(self) -> list[KeyId]:
+        """The keys that a token holds; none where keys are kept in their sealed records."""
+        return [
+            KeyId(key) for key in (await self._call(messages.ListKeys(), messages.KeyList)).keys
+        ]
+
     async def ping(self) -> None:
         """Return when the signer answers."""
         await self._call(messages.Ping(), messages.Done)

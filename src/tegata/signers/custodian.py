@@ -124,6 +124,10 @@ class Custodian:
                 "the key's record is not genuine, or sealed with another sealing key",
             ) from error
 
+    def list_keys(self) -> messages.KeyList:
+        """The keys that the token holds, loaded or not."""
+        return messages.KeyList(list(self._back_end.held_keys()))
+
     def reserve(self, request: messages.Reserve) -> SerialBlock:
         """Reserve serials for a CA key of the tenant."""
         key = self._key(request.key, request.tenant, _CA_PURPOSES)

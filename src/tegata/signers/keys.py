@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -62,6 +63,10 @@ class KeyBackEnd(Protocol):
         """The key of a record; ValueError when it is not here."""
         ...
 
+    def held_keys(self) -> Sequence[KeyId]:
+        """The keys that are kept here rather than in their records."""
+        ...
+
 
 class _SoftwareKey:
     def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
@@ -90,3 +95,7 @@ class SoftwareBackEnd:
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise ValueError("not an elliptic-curve key")
         return _SoftwareKey(key)
+
+    def held_keys(self) -> Sequence[KeyId]:
+        """None: a key whose record is lost is lost with it."""
+        return ()

@@ -86,21 +86,16 @@ class UnwrapDataKey(msgspec.Struct, tag="unwrap-data-key", forbid_unknown_fields
     wrapped: bytes
 
 
+class ListKeys(msgspec.Struct, tag="list-keys", forbid_unknown_fields=True):
+    """Which keys does the token hold?"""
+
+
 class Ping(msgspec.Struct, tag="ping", forbid_unknown_fields=True):
     """Are you there?"""
 
 
-Request = (
-    CreateKey
-    | LoadKey
-    | Reserve
-    | SignCertificate
-    | SignCrl
-    | SignResponse
-    | CreateDataKey
-    | UnwrapDataKey
-    | Ping
-)
+Administration = CreateKey | CreateDataKey | UnwrapDataKey | ListKeys | Ping
+Request = SignCertificate | SignCrl | SignResponse | Reserve | LoadKey | Administration
 
 
 class Envelope(msgspec.Struct, array_like=True):
@@ -131,6 +126,12 @@ class Octets(msgspec.Struct, tag="octets"):
     value: bytes
 
 
+class KeyList(msgspec.Struct, tag="key-list"):
+    """Ids of keys."""
+
+    keys: list[str]
+
+
 class Done(msgspec.Struct, tag="done"):
     """Nothing more to say."""
 
@@ -156,7 +157,7 @@ class Refused(msgspec.Struct, tag="refused"):
     findings: list[FindingMessage] = []
 
 
-Reply = KeyCreated | Reserved | Octets | Done | KeyNotLoaded | Refused
+Reply = KeyCreated | Reserved | Octets | KeyList | Done | KeyNotLoaded | Refused
 
 
 class Answer(msgspec.Struct, array_like=True):

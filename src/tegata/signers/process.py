@@ -99,12 +99,20 @@ class SignerProtocol(asyncio.Protocol):
             case messages.LoadKey():
                 custodian.load_key(request)
                 return messages.Done()
+            case other:
+                return self._administer(other)
+
+    def _administer(self, request: messages.Administration) -> messages.Reply:
+        custodian = self._custodian
+        match request:
             case messages.CreateKey():
                 return custodian.create_key(request)
             case messages.CreateDataKey():
                 return messages.Octets(custodian.create_data_key(request))
             case messages.UnwrapDataKey():
                 return messages.Octets(custodian.unwrap_data_key(request))
+            case messages.ListKeys():
+                return custodian.list_keys()
             case messages.Ping():
                 return messages.Done()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tegata.kernel.ids import KeyId
+from collections.abc import Sequence
+
+from tegata.kernel.ids import KeyId, is_key_id
 from tegata.signers.keys import KeyBackEnd, KeyRecord, PrivateKey
 from tegata.signers.pkcs11 import Pkcs11Error, Pkcs11Token, TokenError, open_token
 from tegata.signers.sealing import SealingRoot
@@ -42,6 +44,11 @@ class TokenBackEnd:
         if self._token.find_public_key(identifier) != record.public_key:
             raise ValueError("the token does not have this key")
         return _TokenKey(self._token, identifier)
+
+    def held_keys(self) -> Sequence[KeyId]:
+        """The private keys of the token that bear an id of ours."""
+        found = (each.decode("ascii", "replace") for each in self._token.private_key_ids())
+        return [KeyId(each) for each in sorted(found) if is_key_id(each)]
 
 
 class TokenSealingRoot:

@@ -140,6 +140,13 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
     "idempotency": _all(
         _derived("2 days"), "tenant", "key_hash", "request_digest", "certificate", "created_at"
     ),
+    # Kept as long as there may be anybody who still has the key.
+    "refused_key": _all(
+        _derived(_TENANT_LIFE), "tenant", "spki_sha256", "ground", "created_at"
+    ),
+    "rsa_modulus": _all(
+        _derived(_TENANT_LIFE), "tenant", "modulus_sha256", "spki_sha256", "created_at"
+    ),
     "audit_event": {
         **_all(_derived(_CA_RECORDS), "tenant", "sequence", "canonical", "digest"),
         "disclosures": _customer(_CA_RECORDS, _SEALED_DISCLOSURES),

@@ -78,6 +78,13 @@ _FAIL = Statement(
     .where(_THIS, job.c.owner == bindparam("node"))
     .values(owner=null(), leased_until=_ZERO, run_at=bindparam("next"))
 )
+# A lease of this node's that stands when it starts is one of a run that ended without giving it
+# back; the data folder is the node, and two runs cannot share one.
+_RELEASE_OWN = Statement(
+    update(job)
+    .where(job.c.owner == bindparam("node"))
+    .values(owner=null(), leased_until=_ZERO, run_at=bindparam("now"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +135,12 @@ class JobQueue:
             if taken:
                 claimed.append(Job(kind, key, TenantId(tenant), until, tries))
         return claimed
+
+    async def release_own(self, now: datetime) -> int:
+        """Make due what an earlier run of this node had claimed; only for a node's start. The
+        number of jobs."""
+        parameters = {"node": self._node, "now": to_milliseconds(now)}
+        return await self._database.execute_shared(_RELEASE_OWN, parameters)
 
     async def finish(self, done: Job, again: datetime) -> None:
         """Say that a job is done, and when it is next due."""

@@ -8,6 +8,7 @@ from sqlalchemy import BindParameter, bindparam, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tegata.kernel.ids import IssuerId, KeyId, TenantId
+from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import DataKeyKind, KeyAlgorithm, KeyPurpose, SigningKey
 from tegata.store.database import Database
 from tegata.store.instants import to_milliseconds
@@ -40,6 +41,7 @@ _PUT_RESPONDER = Statement(
         },
     )
 )
+_KEY_IDS = Statement(select(signing_key.c.id).where(signing_key.c.tenant == _TENANT))
 KEY_COLUMNS = (
     signing_key.c.tenant,
     signing_key.c.id,
@@ -75,6 +77,11 @@ class KeyReads(ReadsBase):
     async def is_open(self, tenant: TenantId) -> bool:
         """Whether a tenant has data keys: the first thing that opening it makes."""
         return await find_data_key(self.database, tenant, DataKeyKind.DISCLOSURE) is not None
+
+    async def signing_key_ids(self, scope: TenantScope) -> list[KeyId]:
+        """Every signing key that the tenant has, or has had."""
+        rows = await self.database.fetch(scope.tenant, _KEY_IDS, {})
+        return [KeyId(row[0]) for row in rows]
 
 
 class KeyWrites(UnitBase):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import select
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
@@ -26,6 +27,7 @@ GROUP_MAXIMUM = 64
 POOL_SIZE = 4
 DOUBT_SECONDS = 10.0
 _TRIES = 3
+_NOTICES_MAXIMUM = 16
 _POOL_SECONDS = 10.0
 OPEN_SECONDS = 10.0
 _DOUBT_PAUSE_SECONDS = 0.1
@@ -118,6 +120,7 @@ class PostgresDatabase:
             max_size=pool_size,
             open=False,
             configure=Connection.configure,
+            check=_require_alive,
             timeout=_POOL_SECONDS,
             name="tegata",
         )
@@ -297,6 +300,22 @@ class PostgresDatabase:
             raise
         finally:
             await self._pool.putconn(connection)
+
+
+async def _require_alive(connection: Connection) -> None:
+    """Raise when the server has ended an idle connection: the pool then discards it.
+
+    Costs a poll of the socket, not a round trip: a server that ends says so, and nothing else is
+    due on an idle connection but a notice now and then, which is read here.
+    """
+    watch = select.poll()
+    watch.register(connection.fileno(), select.POLLIN)
+    for _ in range(_NOTICES_MAXIMUM):
+        if not watch.poll(0):
+            return
+        # Raises at the end of the stream, which may come behind a last message.
+        connection.pgconn.consume_input()
+    raise psycopg.OperationalError("the connection is not idle")
 
 
 async def _roll_back(connection: Connection) -> None:

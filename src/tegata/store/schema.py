@@ -243,6 +243,32 @@ idempotency = Table(
     sqlite_with_rowid=False,
 )
 
+# Keys that must not be certified: SHA-256 of SubjectPublicKeyInfo. The operator's own are refused
+# to all tenants.
+refused_key = Table(
+    "refused_key",
+    metadata,
+    _text("tenant"),
+    _octets("spki_sha256"),
+    _text("ground"),
+    _number("created_at"),
+    PrimaryKeyConstraint("tenant", "spki_sha256"),
+    Index("refused_key_age", "tenant", "created_at"),
+    sqlite_with_rowid=False,
+)
+
+# RSA moduli that a tenant has had certified, with the key that was first.
+rsa_modulus = Table(
+    "rsa_modulus",
+    metadata,
+    _text("tenant"),
+    _octets("modulus_sha256"),
+    _octets("spki_sha256"),
+    _number("created_at"),
+    PrimaryKeyConstraint("tenant", "modulus_sha256"),
+    sqlite_with_rowid=False,
+)
+
 audit_event = Table(
     "audit_event",
     metadata,

@@ -9,17 +9,25 @@ from tegata.store.database import Database
 from tegata.store.issuance import IssuanceWrites
 from tegata.store.keys import KeyReads, KeyWrites
 from tegata.store.reads import DataKeys
+from tegata.store.refused_keys import RefusedKeyReads, RefusedKeyWrites
 from tegata.store.registration import RegistrationReads, RegistrationWrites
 from tegata.store.revocation import RevocationReads, RevocationWrites
 from tegata.store.tenancy import TenancyReads, TenancyWrites
 from tegata.store.unit import Withdraw
 
 
-class Unit(KeyWrites, IssuanceWrites, RevocationWrites, RegistrationWrites, TenancyWrites):
+class Unit(
+    KeyWrites,
+    IssuanceWrites,
+    RevocationWrites,
+    RegistrationWrites,
+    RefusedKeyWrites,
+    TenancyWrites,
+):
     """A unit of work with the writes of every room."""
 
 
-class Store(KeyReads, RevocationReads, RegistrationReads, TenancyReads):
+class Store(KeyReads, RevocationReads, RegistrationReads, RefusedKeyReads, TenancyReads):
     """Implements the stores of every room."""
 
     def __init__(
@@ -32,6 +40,7 @@ class Store(KeyReads, RevocationReads, RegistrationReads, TenancyReads):
         withdraw: Withdraw,
     ) -> None:
         RevocationReads.__init__(self)
+        RefusedKeyReads.__init__(self)
         self.database = database
         self.data_keys = data_keys
         self.clock = clock

@@ -35,11 +35,19 @@ class Action(StrEnum):
     ISSUERS_READ = "issuers.read"
     PROFILES_READ = "profiles.read"
     TOKENS_MANAGE = "tokens.manage"
+    REFUSED_KEYS_MANAGE = "refused-keys.manage"
     EVENTS_READ = "events.read"
     TENANTS_MANAGE = "tenants.manage"
 
 
-OPERATOR_ACTIONS = frozenset({Action.TENANTS_MANAGE, Action.TOKENS_MANAGE, Action.EVENTS_READ})
+OPERATOR_ACTIONS = frozenset(
+    {
+        Action.TENANTS_MANAGE,
+        Action.TOKENS_MANAGE,
+        Action.REFUSED_KEYS_MANAGE,
+        Action.EVENTS_READ,
+    }
+)
 TENANT_ACTIONS = frozenset(Action) - {Action.TENANTS_MANAGE}
 
 
@@ -87,6 +95,11 @@ class Principal:
         """`Problem(authorization.denied)` unless the token may use the issuer."""
         if self.token.issuers is not None and issuer not in self.token.issuers:
             raise Problem(ProblemCode.AUTHORIZATION_DENIED, "the token is for other issuers")
+
+    def require_every_issuer(self) -> None:
+        """`Problem(authorization.denied)` for a token that is bound to some issuers."""
+        if self.token.issuers is not None:
+            raise Problem(ProblemCode.AUTHORIZATION_DENIED, "the token is for some issuers only")
 
     def sees_issuer(self, issuer: IssuerId) -> bool:
         """Whether the token may see an issuer."""

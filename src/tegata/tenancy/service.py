@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tegata.issuance.hierarchy import HierarchyService
 from tegata.issuance.model import Issuer
 from tegata.kernel.event import AuditEvent, Decision
-from tegata.kernel.ids import IssuerId, TenantId, encode_id, time_ordered
+from tegata.kernel.ids import IssuerId, NodeId, TenantId, encode_id, time_ordered
 from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import PLATFORM_TENANT, TenantScope, platform_acts
@@ -75,6 +75,17 @@ class TenantService:
         for tenant in half_open:
             await self.complete(tenant)
         return len(half_open)
+
+    async def settle_blocks(self, node: NodeId) -> Mapping[TenantId, int]:
+        """Settle what a node's earlier run left open in every tenant, also in those that have no
+        issuer yet; how many serials became void, by tenant."""
+        every = await self.store.list_tenants(platform_acts(PLATFORM_TENANT, "serials"))
+        voided = {}
+        for tenant in every:
+            serials = await self.hierarchy.issuance.settle_blocks(tenant.id, node)
+            if serials:
+                voided[tenant.id] = serials
+        return voided
 
     async def complete(self, tenant: Tenant) -> Issuer:
         """Make whatever the tenant's opening has not made yet; its issuing CA."""

@@ -39,6 +39,7 @@ _INTERNAL = {
     ProblemCode.CSR_MALFORMED,
     ProblemCode.CSR_BAD_SIGNATURE,
     ProblemCode.CSR_WEAK_KEY,
+    ProblemCode.CSR_COMPROMISED_KEY,
     ProblemCode.CSR_UNSUPPORTED_KEY,
     ProblemCode.CSR_EXTENSION_REFUSED,
     ProblemCode.CSR_NAME_REFUSED,

@@ -11,7 +11,7 @@ from tegata import __version__
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.wording import choose_language, translate
 from tegata.protocols.http import MethodNotAllowed, Prepared, Request, Response, Route, Router
-from tegata.protocols.rest import certificates, tenancy
+from tegata.protocols.rest import certificates, refused_keys, tenancy
 from tegata.protocols.rest.bodies import Health
 from tegata.protocols.rest.openapi import openapi_document
 from tegata.protocols.rest.operation import Endpoint, Operation, Services
@@ -20,7 +20,11 @@ from tegata.protocols.rest.problems import TABLE, problem_response
 # Requests that are worked on at once; what comes beyond them is told so and costs nothing.
 UNDER_WAY_MAXIMUM = 1024
 
-OPERATIONS: tuple[Operation[Any], ...] = (*certificates.OPERATIONS, *tenancy.OPERATIONS)
+OPERATIONS: tuple[Operation[Any], ...] = (
+    *certificates.OPERATIONS,
+    *refused_keys.OPERATIONS,
+    *tenancy.OPERATIONS,
+)
 
 
 class RestApplication:

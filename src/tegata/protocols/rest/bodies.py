@@ -11,7 +11,7 @@ from msgspec import Meta
 from tegata.issuance.model import IssuedCertificate, Issuer
 from tegata.issuance.serials import serial_text
 from tegata.pkix.certificate import encode_pem
-from tegata.registration.model import CertificateEntry
+from tegata.registration.model import CertificateEntry, RefusedKey
 from tegata.revocation.model import CertificateStatus
 from tegata.tenancy.model import Tenant, Token
 from tegata.tenancy.ports import RecordedEvent
@@ -48,6 +48,16 @@ class NewToken(RequestBody):
     issuers: list[str] | None = None
 
 
+KEYS_MAXIMUM = 1000
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{64}$(?!\n)")]
+
+
+class NewRefusedKeys(RequestBody):
+    """Keys to refuse: SHA-256 of their SubjectPublicKeyInfo, in hexadecimal."""
+
+    keys: Annotated[list[Sha256], Meta(min_length=1, max_length=KEYS_MAXIMUM)]
+
+
 class NewTenantToken(RequestBody):
     """A new token for a tenant's administrator."""
 
@@ -65,6 +75,21 @@ class RevocationBody(msgspec.Struct):
 
     revoked_at: str
     reason: str
+
+
+class RefusedKeyBody(msgspec.Struct):
+    """A key that must not be certified; `ground` is `compromise` or `listed`."""
+
+    spki_sha256: str
+    ground: str
+    since: str
+
+
+class RefusedKeyPage(msgspec.Struct):
+    """Refused keys, by digest."""
+
+    items: list[RefusedKeyBody]
+    next: str | None
 
 
 class CertificateItem(msgspec.Struct):
@@ -290,6 +315,11 @@ def tenant_body(tenant: Tenant) -> TenantBody:
         state=tenant.state,
         created_at=_text(tenant.created_at),
     )
+
+
+def refused_key_body(key: RefusedKey) -> RefusedKeyBody:
+    """A refused key as it is answered."""
+    return RefusedKeyBody(key.spki_sha256.hex(), key.ground, _text(key.since))
 
 
 def event_body(event: RecordedEvent) -> EventBody:

@@ -22,7 +22,7 @@ from tegata.protocols.rest.bodies import (
     certificate_item,
     issuer_body,
 )
-from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation, Parameter
+from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation, Parameter, id_schema
 from tegata.registration.model import PAGE_DEFAULT, PAGE_MAXIMUM, CertificateQuery
 from tegata.revocation.model import CertificateStatus, Status
 from tegata.tenancy.model import Action
@@ -153,10 +153,16 @@ def _profile(profile: Profile) -> ProfileBody:
     )
 
 
-_PAGE = (
-    Parameter("limit", f"items on a page, 1 to {PAGE_MAXIMUM}"),
-    Parameter("after", "the `next` of the page before"),
+PAGE_LIMIT = Parameter(
+    "limit",
+    "items on a page",
+    {"type": "integer", "minimum": 1, "maximum": PAGE_MAXIMUM, "default": PAGE_DEFAULT},
 )
+_PAGE = (PAGE_LIMIT, Parameter("after", "the `next` of the page before", id_schema("crt")))
+# 1 to 20 octets (RFC 5280 section 4.1.2.2), with colons between them or without.
+_SERIAL = "^[0-9A-Fa-f]{1,2}(:?[0-9A-Fa-f]{2}){0,19}$"
+# RFC 1035 section 2.3.4, as text.
+_DNS_NAME: Mapping[str, str | int] = {"type": "string", "minLength": 1, "maxLength": 253}
 
 OPERATIONS = (
     Operation(
@@ -169,9 +175,12 @@ OPERATIONS = (
         Action.CERTIFICATES_READ, "registration:certificate:list",
         NoBody, CertificatePage, 200, list_certificates,
         (
-            Parameter("issuer", "only of this issuer"),
-            Parameter("serial", "only with this serial number (hexadecimal)"),
-            Parameter("dns_name", "only with this subject alternative name"),
+            Parameter("issuer", "only of this issuer", id_schema("iss")),
+            Parameter(
+                "serial", "only with this serial number (hexadecimal)",
+                {"type": "string", "pattern": _SERIAL},
+            ),
+            Parameter("dns_name", "only with this subject alternative name", _DNS_NAME),
             *_PAGE,
         ),
     ),

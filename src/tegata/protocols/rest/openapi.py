@@ -9,11 +9,19 @@ from typing import Any
 import msgspec
 
 from tegata import __version__
-from tegata.protocols.rest.operation import NoBody, Operation
+from tegata.protocols.rest.operation import NoBody, Operation, id_schema
 from tegata.protocols.rest.problems import MEDIA_TYPE, TABLE, ProblemBody
 
 Json = dict[str, Any]
 
+# What stands in a path. The platform's own tenants have names in place of characters.
+_PATH_SCHEMAS: Mapping[str, Mapping[str, str | int]] = {
+    "certificate": id_schema("crt"),
+    "issuer": id_schema("iss"),
+    "tenant": {"type": "string", "pattern": "^ten_[0-9a-z]{1,26}$"},
+    "token": id_schema("tok"),
+}
+_TEXT: Mapping[str, str | int] = {"type": "string", "minLength": 1}
 _REFERENCE = "#/components/schemas/{name}"
 
 
@@ -64,13 +72,17 @@ def _operation(operation: Operation[Any], references: Mapping[type[msgspec.Struc
 
 
 def _parameters(operation: Operation[Any]) -> list[Json]:
-    text = {"type": "string"}
     parameters: list[Json] = [
-        {"name": name, "in": "path", "required": True, "schema": text}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": _PATH_SCHEMAS.get(name, _TEXT),
+        }
         for name in re.findall(r"\{(\w+)\}", operation.path)
     ]
     parameters += [
-        {"name": each.name, "in": "query", "description": each.description, "schema": text}
+        {"name": each.name, "in": "query", "description": each.description, "schema": each.schema}
         for each in operation.query
     ]
     if operation.idempotent:

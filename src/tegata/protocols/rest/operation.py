@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import msgspec
@@ -18,6 +18,7 @@ from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.wording import choose_language
 from tegata.protocols.http import Request, Response
 from tegata.protocols.rest.problems import problem_response
+from tegata.registration.screening import RefusedKeyService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.service import RevocationService
 from tegata.tenancy.model import Action, Principal
@@ -38,6 +39,7 @@ class Services:
     tenants: TenantService
     enrolment: EnrolmentService
     revocation: RevocationService
+    refused_keys: RefusedKeyService
     base_url: str
 
 
@@ -64,10 +66,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A query parameter."""
+    """A query parameter; `schema` is its JSON Schema."""
 
     name: str
     description: str
+    schema: Mapping[str, str | int] = field(default_factory=lambda: {"type": "string"})
+
+
+def id_schema(prefix: str) -> Mapping[str, str | int]:
+    """The JSON Schema of an id (`kernel.ids`), such as ``crt_`` and 26 characters."""
+    return {"type": "string", "pattern": f"^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"}
 
 
 @dataclass(frozen=True, slots=True)

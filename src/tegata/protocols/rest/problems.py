@@ -46,6 +46,7 @@ TABLE = {
         400, "The certification request is not signed with its own key"
     ),
     ProblemCode.CSR_WEAK_KEY: HttpProblem(400, "The key is too weak"),
+    ProblemCode.CSR_COMPROMISED_KEY: HttpProblem(400, "The key is known to be compromised"),
     ProblemCode.CSR_UNSUPPORTED_KEY: HttpProblem(400, "The kind of key is not supported"),
     ProblemCode.CSR_EXTENSION_REFUSED: HttpProblem(
         400, "The certification request asks for an extension that is not allowed"

@@ -18,7 +18,7 @@ from tegata.protocols.rest.bodies import (
     tenant_body,
     token_body,
 )
-from tegata.protocols.rest.certificates import page_limit
+from tegata.protocols.rest.certificates import PAGE_LIMIT, page_limit
 from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation, Parameter
 from tegata.tenancy.model import Action
 
@@ -97,6 +97,9 @@ async def list_events(call: Call[NoBody]) -> Answer:
     return Answer(EventPage([event_body(event) for event in events], following))
 
 
+# What has at most 18 digits.
+_SEQUENCE_MAXIMUM = 10**18 - 1
+
 OPERATIONS = (
     Operation(
         "POST", "/v1/tokens", "createToken", "Create a token", Action.TOKENS_MANAGE,
@@ -113,7 +116,13 @@ OPERATIONS = (
     Operation(
         "GET", "/v1/events", "listEvents", "Read the tenant's audit record", Action.EVENTS_READ,
         "audit:event:list", NoBody, EventPage, 200, list_events,
-        (Parameter("limit", "events on a page"), Parameter("after", "a sequence number")),
+        (
+            PAGE_LIMIT,
+            Parameter(
+                "after", "a sequence number",
+                {"type": "integer", "minimum": 0, "maximum": _SEQUENCE_MAXIMUM, "default": 0},
+            ),
+        ),
     ),
     Operation(
         "POST", "/v1/tenants", "openTenant", "Open a tenant (operators only)",

@@ -157,6 +157,15 @@ class Pkcs11Token:
 
         return self._run(find)
 
+    def private_key_ids(self) -> list[bytes]:
+        """The CKA_ID of every private key."""
+
+        def read(session: Session) -> list[bytes]:
+            keys = session.find_objects((CKA_CLASS, CKO_PRIVATE_KEY))
+            return [session.read_attribute(key, CKA_ID) for key in keys]
+
+        return self._run(read)
+
     def destroy(self, key_id: bytes) -> int:
         """Destroy all objects with this CKA_ID: how many there were, and none is left."""
 

@@ -39,6 +39,7 @@ def upgrade(op: Operations) -> None:
     _serials(op)
     _certificates(op)
     _status(op)
+    _screening(op)
     _record(op)
 
 
@@ -210,6 +211,28 @@ def _status(op: Operations) -> None:
         _small("entries"),
         _octets("der"),
         PrimaryKeyConstraint("tenant", "issuer", "number"),
+    )
+
+
+def _screening(op: Operations) -> None:
+    op.create_table(
+        "refused_key",
+        _text("tenant"),
+        _octets("spki_sha256"),
+        _text("ground"),
+        _number("created_at"),
+        PrimaryKeyConstraint("tenant", "spki_sha256"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("refused_key_age", "refused_key", ["tenant", "created_at"])
+    op.create_table(
+        "rsa_modulus",
+        _text("tenant"),
+        _octets("modulus_sha256"),
+        _octets("spki_sha256"),
+        _number("created_at"),
+        PrimaryKeyConstraint("tenant", "modulus_sha256"),
+        sqlite_with_rowid=False,
     )
 
 

@@ -1,0 +1,112 @@
+"""Keys that are known to be bad: found before anything is reserved, whoever asks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tegata.kernel.event import AuditEvent, Decision
+from tegata.kernel.ports import Clock
+from tegata.kernel.problem import Problem, ProblemCode
+from tegata.kernel.scope import PLATFORM_TENANT, TenantScope, platform_acts
+from tegata.kernel.signing import RefusalGround
+from tegata.pkix.csr import CertificateRequest
+from tegata.registration.model import RefusedKey
+from tegata.registration.ports import KeyList, RefusedKeyStore
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """A key with nothing against it. `new_modulus` is to be recorded with its certificate."""
+
+    spki_sha256: bytes
+    new_modulus: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyScreening:
+    """Refuses keys that lists, revocations or earlier requests speak against."""
+
+    store: RefusedKeyStore
+    listed: KeyList
+
+    async def screen(self, scope: TenantScope, request: CertificateRequest) -> Screened:
+        """The key of a request, or `Problem` with csr.compromised-key or csr.weak-key."""
+        spki_sha256 = hashlib.sha256(request.public_key).digest()
+        if self.listed.holds(spki_sha256):
+            raise Problem(
+                ProblemCode.CSR_COMPROMISED_KEY, "the key is on the list of compromised keys"
+            )
+        if await self.store.is_refused_key(scope, spki_sha256):
+            raise Problem(
+                ProblemCode.CSR_COMPROMISED_KEY,
+                "the key was revoked for compromise, or is among the refused keys",
+            )
+        if not isinstance(request.key, rsa.RSAPublicKey):
+            return Screened(spki_sha256, None)
+        modulus = modulus_sha256(request.key.public_numbers().n)
+        owner = await self.store.find_modulus(scope, modulus)
+        if owner is None:
+            return Screened(spki_sha256, modulus)
+        if owner != spki_sha256:
+            raise Problem(
+                ProblemCode.CSR_WEAK_KEY, "another key with this modulus was certified before"
+            )
+        return Screened(spki_sha256, None)
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedKeyService:
+    """What a tenant, or the operator for all tenants, refuses to have certified."""
+
+    store: RefusedKeyStore
+    clock: Clock
+
+    async def refuse(
+        self, scope: TenantScope, keys: Sequence[bytes], request_digest: bytes
+    ) -> None:
+        """Refuse keys (SHA-256 of their SubjectPublicKeyInfo) from now on; audited."""
+        now = self.clock.now()
+        async with self.store.open_unit(scope) as unit:
+            for key in dict.fromkeys(keys):
+                unit.add_refused_key(key, RefusalGround.LISTED, now)
+            unit.audit(
+                AuditEvent(
+                    actor=scope.actor,
+                    action="registration:refused-key:add",
+                    decision=Decision.ALLOWED,
+                    subject="refused-key:",
+                    request_digest=request_digest,
+                    private={"keys": str(len(set(keys)))},
+                )
+            )
+            await unit.commit()
+        self.store.forget_refused_keys(scope.tenant)
+
+    async def list(self, scope: TenantScope, after: bytes, limit: int) -> Sequence[RefusedKey]:
+        """The tenant's own refused keys, by digest."""
+        return await self.store.list_refused_keys(scope, after, limit)
+
+    async def record_list(self, keys: int, digest: bytes) -> None:
+        """Record that a list of compromised keys is in use from now on on a node."""
+        scope = platform_acts(PLATFORM_TENANT, "key-list")
+        async with self.store.open_unit(scope) as unit:
+            unit.audit(
+                AuditEvent(
+                    actor=scope.actor,
+                    action="registration:key-list:load",
+                    decision=Decision.ALLOWED,
+                    subject=f"key-list:{digest.hex()}",
+                    request_digest=bytes(32),
+                    private={"keys": str(keys)},
+                )
+            )
+            await unit.commit()
+
+
+def modulus_sha256(modulus: int) -> bytes:
+    """SHA-256 of a modulus, big-endian in as few octets as it takes."""
+    return hashlib.sha256(modulus.to_bytes((modulus.bit_length() + 7) // 8, "big")).digest()

@@ -1,0 +1,154 @@
+"""Refused keys and moduli, on each engine."""
+
+from hashlib import sha256
+from typing import cast
+
+import pytest
+
+from tegata.kernel.ids import TenantId
+from tegata.kernel.problem import Problem, ProblemCode
+from tegata.kernel.scope import PLATFORM_TENANT, TenantScope, platform_acts
+from tegata.kernel.signing import DataKeyKind, RefusalGround
+from tegata.store.database import Database
+from tegata.store.refused_keys import FRESH, KEPT, RefusedKeyReads, RefusedKeyWrites
+from tegata.store.statement import Parameters, Row, Statement
+from tests.fakes.system import CountingRandomness, FakeClock, PlainSealer
+
+ONE, TWO = (platform_acts(TenantId(f"ten_{name}"), "test") for name in ("one", "two"))
+OPERATOR = platform_acts(PLATFORM_TENANT, "test")
+MOMENT = FRESH / 10
+
+
+class Node(RefusedKeyReads):
+    """One node's look at the keys; it counts how often it asks the database."""
+
+    def __init__(self, database: Database, clock: FakeClock) -> None:
+        super().__init__()
+        self.database = cast(Database, self)
+        self.clock = clock
+        self.asked = 0
+        self._real = database
+
+    async def fetch(
+        self, tenant: TenantId | None, statement: Statement, parameters: Parameters
+    ) -> list[Row]:
+        self.asked += 1
+        return await self._real.fetch(tenant, statement, parameters)
+
+    def unit(self, scope: TenantScope) -> RefusedKeyWrites:
+        sealers = {DataKeyKind.DISCLOSURE: PlainSealer()}
+        return RefusedKeyWrites(self._real, scope, sealers, self.clock, CountingRandomness())
+
+    async def refuse(
+        self, scope: TenantScope, *keys: bytes, ground: RefusalGround = RefusalGround.LISTED
+    ) -> None:
+        unit = self.unit(scope)
+        for each in keys:
+            unit.add_refused_key(each, ground, self.clock.now())
+        await unit.commit()
+        self.forget_refused_keys(scope.tenant)
+
+    async def certify(self, scope: TenantScope, modulus: bytes, spki: bytes) -> None:
+        unit = self.unit(scope)
+        unit.add_modulus(modulus, spki, self.clock.now())
+        await unit.commit()
+
+
+def key(number: int) -> bytes:
+    return sha256(str(number).encode()).digest()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def node(database: Database, clock: FakeClock) -> Node:
+    return Node(database, clock)
+
+
+async def test_a_key_is_refused_to_its_tenant_at_once(node: Node) -> None:
+    assert not await node.is_refused_key(ONE, key(1))
+    await node.refuse(ONE, key(1))
+    assert await node.is_refused_key(ONE, key(1))
+    assert not await node.is_refused_key(ONE, key(2))
+    assert not await node.is_refused_key(TWO, key(1))
+
+
+async def test_the_operators_keys_are_refused_to_all(node: Node) -> None:
+    await node.refuse(OPERATOR, key(1))
+    assert await node.is_refused_key(ONE, key(1))
+    assert await node.is_refused_key(TWO, key(1))
+
+
+async def test_another_node_knows_within_five_seconds(
+    database: Database, node: Node, clock: FakeClock
+) -> None:
+    other = Node(database, clock)
+    assert not await other.is_refused_key(ONE, key(1))
+    clock.advance(MOMENT)
+    await node.refuse(ONE, key(1))
+    clock.advance(FRESH)
+    assert await other.is_refused_key(ONE, key(1))
+
+
+async def test_questions_between_two_looks_ask_no_database(node: Node, clock: FakeClock) -> None:
+    await node.refuse(ONE, key(1))
+    await node.is_refused_key(ONE, key(2))
+    asked = node.asked
+    for number in range(100):
+        await node.is_refused_key(ONE, key(number + 2))
+    clock.advance(MOMENT)
+    assert await node.is_refused_key(ONE, key(1))
+    assert node.asked == asked
+
+
+async def test_what_is_committed_late_is_seen_all_the_same(
+    database: Database, node: Node, clock: FakeClock
+) -> None:
+    late = node.unit(ONE)
+    late.add_refused_key(key(1), RefusalGround.LISTED, clock.now())
+    clock.advance(10 * FRESH)
+    await node.refuse(ONE, key(2))
+    other = Node(database, clock)
+    assert await other.is_refused_key(ONE, key(2))
+    await late.commit()
+    clock.advance(FRESH)
+    assert await other.is_refused_key(ONE, key(1))
+
+
+async def test_of_a_tenant_with_too_many_keys_to_keep_each_is_looked_up(
+    database: Database, node: Node, clock: FakeClock
+) -> None:
+    for first in range(0, KEPT + 1000, 1000):
+        await node.refuse(ONE, *(key(number) for number in range(first, first + 1000)))
+    for looking in (node, Node(database, clock)):
+        assert await looking.is_refused_key(ONE, key(0))
+        assert await looking.is_refused_key(ONE, key(KEPT + 999))
+        assert not await looking.is_refused_key(ONE, key(KEPT + 1000))
+        clock.advance(FRESH)
+        assert not await looking.is_refused_key(ONE, key(KEPT + 1000))
+
+
+async def test_a_key_stays_refused_for_its_first_reason(node: Node, clock: FakeClock) -> None:
+    await node.refuse(ONE, key(1), ground=RefusalGround.COMPROMISE)
+    first = await node.list_refused_keys(ONE, b"", 10)
+    clock.advance(MOMENT)
+    await node.refuse(ONE, key(1), key(2))
+    listed = await node.list_refused_keys(ONE, b"", 10)
+    assert [each.spki_sha256 for each in listed] == sorted([key(1), key(2)])
+    assert first[0] in listed
+    assert await node.list_refused_keys(ONE, listed[0].spki_sha256, 10) == listed[1:]
+    assert await node.list_refused_keys(TWO, b"", 10) == []
+
+
+async def test_a_modulus_belongs_to_the_key_that_had_it_first(node: Node) -> None:
+    assert await node.find_modulus(ONE, key(9)) is None
+    await node.certify(ONE, key(9), key(1))
+    await node.certify(ONE, key(9), key(1))
+    with pytest.raises(Problem) as refused:
+        await node.certify(ONE, key(9), key(2))
+    assert refused.value.code is ProblemCode.CSR_WEAK_KEY
+    assert await node.find_modulus(ONE, key(9)) == key(1)
+    await node.certify(TWO, key(9), key(2))

@@ -1,0 +1,95 @@
+"""Keys that something speaks against are refused before a serial is reserved."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from tegata.kernel.problem import Problem, ProblemCode
+from tegata.kernel.signing import RefusalGround
+from tests.fakes.world import World, crash, every_port_call
+from tests.pkix.keys import public_key
+
+KEY = hashlib.sha256(public_key("p256")).digest()
+
+
+async def a_world() -> World:
+    world = World()
+    await world.open_tenant()
+    return world
+
+
+async def refusal(world: World) -> ProblemCode:
+    """Why the world's request is refused; nothing was reserved or signed for it."""
+    before = set(world.tables.blocks), world.signed, world.recorded
+    with pytest.raises(Problem) as refused:
+        await world.issue()
+    assert (set(world.tables.blocks), world.signed, world.recorded) == before
+    return refused.value.code
+
+
+async def test_a_key_on_the_list_is_refused() -> None:
+    world = await a_world()
+    world.key_list.add(KEY)
+    assert await refusal(world) is ProblemCode.CSR_COMPROMISED_KEY
+
+
+async def test_a_key_that_was_refused_before_is_refused() -> None:
+    world = await a_world()
+    await world.refused_keys.refuse(world.scope, [KEY], bytes(32))
+    assert await refusal(world) is ProblemCode.CSR_COMPROMISED_KEY
+
+
+@pytest.mark.parametrize(
+    ("reason", "refused"), [("keyCompromise", True), ("superseded", False), ("unspecified", False)]
+)
+async def test_only_a_revocation_for_compromise_refuses_the_key(reason: str, refused: bool) -> None:
+    world = await a_world()
+    issued = await world.issue()
+    await world.revocation.revoke(world.scope, issued.id, reason, bytes(32))
+    if refused:
+        assert await refusal(world) is ProblemCode.CSR_COMPROMISED_KEY
+        (row,) = world.tables.refused_keys.values()
+        assert (row.spki_sha256, row.ground) == (KEY, RefusalGround.COMPROMISE)
+    else:
+        await world.issue()
+        assert not world.tables.refused_keys
+
+
+async def test_a_retry_still_gets_the_certificate_that_its_first_try_was_given() -> None:
+    world = await a_world()
+    issued = await world.issue("key")
+    world.key_list.add(KEY)
+    assert (await world.issue("key")).id == issued.id
+
+
+async def refuse_one(world: World) -> None:
+    world.arm()
+    await world.refused_keys.refuse(world.scope, [KEY], bytes(32))
+
+
+@pytest.mark.parametrize("crash_at", every_port_call(refuse_one))
+async def test_a_refusal_that_crashed_stands_with_its_event_or_not_at_all(crash_at: int) -> None:
+    world = await crash(refuse_one, crash_at)
+    await world.restart()
+    acts = [event.action for _tenant, event in world.tables.events.values()]
+    assert acts == ["registration:refused-key:add"] * len(world.tables.refused_keys)
+    await world.refused_keys.refuse(world.scope, [KEY], bytes(32))
+    assert len(world.tables.refused_keys) == 1
+
+
+async def revoke_for_compromise(world: World) -> None:
+    await world.open_tenant()
+    issued = await world.issue()
+    world.arm()
+    await world.revocation.revoke(world.scope, issued.id, "keyCompromise", bytes(32))
+
+
+@pytest.mark.parametrize("crash_at", every_port_call(revoke_for_compromise))
+async def test_a_key_is_refused_as_soon_as_its_revocation_stands(crash_at: int) -> None:
+    world = await crash(revoke_for_compromise, crash_at)
+    await world.restart()
+    (issued,) = world.released.values()
+    revoked = (issued.issuer, issued.serial) in world.tables.revocations
+    assert revoked == bool(world.tables.refused_keys)
