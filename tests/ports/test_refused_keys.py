@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from tegata.kernel.ids import TenantId
+from tegata.kernel.ids import IssuerId, TenantId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import PLATFORM_TENANT, TenantScope, platform_acts
 from tegata.kernel.signing import DataKeyKind, RefusalGround
@@ -17,6 +17,10 @@ from tests.fakes.system import CountingRandomness, FakeClock, PlainSealer
 ONE, TWO = (platform_acts(TenantId(f"ten_{name}"), "test") for name in ("one", "two"))
 OPERATOR = platform_acts(PLATFORM_TENANT, "test")
 MOMENT = FRESH / 10
+
+
+def forget(issuer: IssuerId, serial: int) -> None:
+    """No answers are in memory here."""
 
 
 class Node(RefusedKeyReads):
@@ -37,7 +41,9 @@ class Node(RefusedKeyReads):
 
     def unit(self, scope: TenantScope) -> RefusedKeyWrites:
         sealers = {DataKeyKind.DISCLOSURE: PlainSealer()}
-        return RefusedKeyWrites(self._real, scope, sealers, self.clock, CountingRandomness())
+        return RefusedKeyWrites(
+            self._real, scope, sealers, self.clock, CountingRandomness(), forget
+        )
 
     async def refuse(
         self, scope: TenantScope, *keys: bytes, ground: RefusalGround = RefusalGround.LISTED
