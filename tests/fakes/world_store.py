@@ -220,7 +220,7 @@ class MemoryUnit:
     def add_tenant(self, tenant: Tenant) -> None:
         self._writes.append(lambda tables: _add(tables.tenants, tenant.id, tenant))
 
-    def set_tenant_state(self, state: TenantState) -> None:
+    def set_tenant_state(self, state: TenantState, *, resumed: bool = False) -> None:
         def change(tables: Tables) -> None:
             tenant = self._scope.tenant
             tables.tenants[tenant] = replace(tables.tenants[tenant], state=state)

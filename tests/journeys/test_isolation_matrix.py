@@ -202,6 +202,14 @@ def create_tenant_token(world: World) -> Iterator[Attempt]:
     yield Attempt("POST", path, "authorization.denied", {"name": "administrator"})
 
 
+def change_tenant(act: str) -> Callable[[World], Iterator[Attempt]]:
+    def attempts(world: World) -> Iterator[Attempt]:
+        path = f"/v1/tenants/{world.victim.tenant.id}/{act}"
+        yield Attempt("POST", path, "authorization.denied")
+
+    return attempts
+
+
 def list_tenants(_world: World) -> Iterator[Attempt]:
     yield Attempt("GET", "/v1/tenants", "authorization.denied")
 
@@ -222,6 +230,8 @@ CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
     ("GET", "/v1/refused-keys"): list_refused_keys,
     ("POST", "/v1/tenants"): open_tenant,
     ("POST", "/v1/tenants/{tenant}/tokens"): create_tenant_token,
+    ("POST", "/v1/tenants/{tenant}/suspend"): change_tenant("suspend"),
+    ("POST", "/v1/tenants/{tenant}/resume"): change_tenant("resume"),
     ("GET", "/v1/tenants"): list_tenants,
 }
 # What an operator's token may do, in the operator's own space.
@@ -234,6 +244,8 @@ OPERATORS = {
     ("GET", "/v1/events"),
     ("POST", "/v1/tenants"),
     ("POST", "/v1/tenants/{tenant}/tokens"),
+    ("POST", "/v1/tenants/{tenant}/suspend"),
+    ("POST", "/v1/tenants/{tenant}/resume"),
     ("GET", "/v1/tenants"),
 }
 EVENTS = {(each.method, each.path): each.event for each in OPERATIONS}

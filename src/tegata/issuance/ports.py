@@ -136,7 +136,7 @@ class IssuanceStore(Protocol):
     async def recorded_serials(
         self, scope: TenantScope, issuer: IssuerId, month: int, serials: Sequence[int]
     ) -> frozenset[int]:
-        """Those of the serials that a certificate stands under."""
+        """Those of the serials that a certificate, or a revocation, stands under."""
         ...
 
     def issuer_urls(self, issuer: IssuerId) -> tuple[str, str, str]:

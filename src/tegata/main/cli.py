@@ -13,9 +13,11 @@ from tegata import __version__
 from tegata.cli.commands import CLIENT_COMMANDS
 
 _SERVER_COMMANDS = {
-    "serve": "serve_command",
-    "run": "run_command",
+    "backup": "backup_command",
     "key-list": "key_list_command",
+    "restore": "restore_command",
+    "run": "run_command",
+    "serve": "serve_command",
 }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tegata.store.disk import DEFAULT_RESERVE, MEBIBYTE
+from tegata.store.journal import JOURNAL_DAYS
 
 # Seconds within which a request must be whole.
 REQUEST_TIMEOUT = 15.0
@@ -63,6 +64,10 @@ class Settings:
     disk_reserve: int = DEFAULT_RESERVE
     status_memory: int = STATUS_MEMORY
     request_timeout: float = REQUEST_TIMEOUT
+    journal: Path | None = None
+    journal_days: int = JOURNAL_DAYS
+    accept_journal_loss: bool = False
+    write_off_nodes: tuple[str, ...] = ()
     names: tuple[str, ...] = field(default=())
 
     @property

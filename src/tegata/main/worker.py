@@ -106,7 +106,7 @@ class StatusWatch:
         # The last instant up to which everything has been seen.
         self._seen = platform.clock.now()
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Begin."""
         self._task = asyncio.create_task(self._run())
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -22,6 +23,7 @@ from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.signing import DataKeyKind, KeyAlgorithm, KeyPurpose, SigningKey
 from tegata.profiles.lint import RULE_SET
 from tegata.signers import messages
+from tegata.signers.reservations import ReservedBlock
 
 # Seconds; an answer is given up after one to two times this long.
 ANSWER_TIMEOUT = 15.0
@@ -138,6 +140,19 @@ class SignerClient:
         request = messages.Reserve(key.id, key.tenant, month, size)
         reserved = await self._call(request, messages.Reserved, key)
         return SerialBlock(BlockId(reserved.block), month, size, reserved.prf_key)
+
+    async def reserved_after(self, place: int, limit: int) -> Sequence[ReservedBlock]:
+        """Blocks in the signer's journal, from a place in it on; none when there is no more."""
+        reply = await self._call(messages.ListReserved(place, limit), messages.ReservedBlocks)
+        return [
+            ReservedBlock(
+                TenantId(each.tenant),
+                KeyId(each.key),
+                SerialBlock(BlockId(each.block), each.month, each.size, each.prf_key),
+                each.end,
+            )
+            for each in reply.blocks
+        ]
 
     async def sign_certificate(
         self, key: SigningKey, profile: str, tbs: bytes, block: BlockId, counter: int

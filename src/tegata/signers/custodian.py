@@ -131,7 +131,25 @@ class Custodian:
     def reserve(self, request: messages.Reserve) -> SerialBlock:
         """Reserve serials for a CA key of the tenant."""
         key = self._key(request.key, request.tenant, _CA_PURPOSES)
-        return self._reservations.reserve(key.id, request.month, request.size)
+        return self._reservations.reserve(request.tenant, key.id, request.month, request.size)
+
+    def reserved_after(self, request: messages.ListReserved) -> messages.ReservedBlocks:
+        """Blocks that were reserved from a place in the journal on."""
+        found = self._reservations.reserved_after(request.place, request.limit)
+        return messages.ReservedBlocks(
+            [
+                messages.ReservedBlock(
+                    each.tenant,
+                    each.key,
+                    each.block.id,
+                    each.block.month,
+                    each.block.size,
+                    each.block.prf_key,
+                    each.end,
+                )
+                for each in found
+            ]
+        )
 
     def may_sign_certificate(self, request: messages.SignCertificate) -> Permission:
         """Check a TBSCertificate: purpose, tenant, lint, reserved serial, month of expiry."""

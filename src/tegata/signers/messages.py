@@ -42,6 +42,13 @@ class Reserve(msgspec.Struct, tag="reserve", forbid_unknown_fields=True):
     size: int
 
 
+class ListReserved(msgspec.Struct, tag="list-reserved", forbid_unknown_fields=True):
+    """Blocks of serials in the signer's journal, from a place in it on."""
+
+    place: int
+    limit: int
+
+
 class SignCertificate(msgspec.Struct, tag="sign-certificate", forbid_unknown_fields=True):
     """Sign a whole TBSCertificate under a reserved serial, with its lint proof."""
 
@@ -94,7 +101,7 @@ class Ping(msgspec.Struct, tag="ping", forbid_unknown_fields=True):
     """Are you there?"""
 
 
-Administration = CreateKey | CreateDataKey | UnwrapDataKey | ListKeys | Ping
+Administration = CreateKey | CreateDataKey | UnwrapDataKey | ListKeys | ListReserved | Ping
 Request = SignCertificate | SignCrl | SignResponse | Reserve | LoadKey | Administration
 
 
@@ -118,6 +125,24 @@ class Reserved(msgspec.Struct, tag="reserved"):
 
     block: str
     prf_key: bytes
+
+
+class ReservedBlock(msgspec.Struct, array_like=True):
+    """A block of the signer's journal, and where its record ends."""
+
+    tenant: str
+    key: str
+    block: str
+    month: int
+    size: int
+    prf_key: bytes
+    end: int
+
+
+class ReservedBlocks(msgspec.Struct, tag="reserved-blocks"):
+    """Blocks of the signer's journal; none when there is no more."""
+
+    blocks: list[ReservedBlock]
 
 
 class Octets(msgspec.Struct, tag="octets"):
@@ -157,7 +182,7 @@ class Refused(msgspec.Struct, tag="refused"):
     findings: list[FindingMessage] = []
 
 
-Reply = KeyCreated | Reserved | Octets | KeyList | Done | KeyNotLoaded | Refused
+Reply = KeyCreated | Reserved | ReservedBlocks | Octets | KeyList | Done | KeyNotLoaded | Refused
 
 
 class Answer(msgspec.Struct, array_like=True):

@@ -111,6 +111,8 @@ class SignerProtocol(asyncio.Protocol):
                 return messages.Octets(custodian.create_data_key(request))
             case messages.UnwrapDataKey():
                 return messages.Octets(custodian.unwrap_data_key(request))
+            case messages.ListReserved():
+                return custodian.reserved_after(request)
             case messages.ListKeys():
                 return custodian.list_keys()
             case messages.Ping():

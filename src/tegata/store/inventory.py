@@ -137,6 +137,7 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         _public("30 days after its nextUpdate"),
         "tenant", "issuer", "number", "this_update", "next_update", "entries", "der",
     ),
+    "crl_floor": _all(_provider(_CA_RECORDS), "tenant", "issuer", "number"),
     "idempotency": _all(
         _derived("2 days"), "tenant", "key_hash", "request_digest", "certificate", "created_at"
     ),
@@ -156,6 +157,11 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         _provider("while its issuer works"),
         "kind", "key", "tenant", "run_at", "owner", "leased_until", "tries",
     ),
+    "node": _all(
+        _provider("life of the database"),
+        "id", "generation", "mark", "beat", "blocks_until", "awaited", "written_off_at",
+    ),
+    "negative_act": _all(_provider("about a second"), "node", "place"),
     "alembic_version": _all(_provider("life of the database"), "version_num"),
 }  # fmt: skip
 
@@ -169,8 +175,10 @@ FOLDERS: Mapping[str, Entry] = {
     "demo.token": _customer(_TENANT_LIFE),
     "operator.token": _provider("until replaced"),
     "node": _provider("life of the node"),
+    "lock": _provider("life of the node"),
     "sealing.key": _provider("life of the platform"),
     "signer-reservations.jsonl": _provider(_CA_RECORDS),
+    "negative-acts": _derived("90 days (--journal-days)", "journal key"),
     "signer.sock": _provider("one run"),
     "disk-reserve": _provider("life of the node"),
 }
@@ -187,6 +195,7 @@ KEYS: Mapping[str, Entry] = {
         f"tenant data key ({kind})": _provider("life of the tenant, by kind", "sealing key")
         for kind in DataKeyKind
     },
+    "journal key": _provider("life of the node", "sealing key"),
     "API TLS key": _provider("90 days", "file"),
 }
 

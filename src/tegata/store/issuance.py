@@ -21,6 +21,7 @@ from sqlalchemy import (
     exists,
     insert,
     select,
+    union_all,
     update,
 )
 
@@ -99,7 +100,17 @@ _OF_SERIAL = (
     certificate.c.epoch == bindparam("epoch"),
     certificate.c.serial == bindparam("serial"),
 )
-_HAS_SERIAL = Statement(select(certificate.c.serial).where(*_OF_SERIAL))
+# A certificate, or the revocation of one that was lost with the database that had it (ADR 15).
+_HAS_SERIAL = Statement(
+    union_all(
+        select(certificate.c.serial).where(*_OF_SERIAL),
+        select(schema.revocation.c.serial).where(
+            schema.revocation.c.tenant == _TENANT,
+            schema.revocation.c.issuer == bindparam("issuer"),
+            schema.revocation.c.serial == bindparam("serial"),
+        ),
+    )
+)
 _VOID: dict[str, ColumnElement[Any]] = {
     name: cast(bindparam(name), kind)
     for kind, names in (
@@ -247,7 +258,7 @@ class IssuanceReads(ReadsBase):
     async def recorded_serials(
         self, scope: TenantScope, issuer: IssuerId, month: int, serials: Sequence[int]
     ) -> frozenset[int]:
-        """Those of the serials that a certificate stands under."""
+        """Those of the serials that a certificate, or a revocation, stands under."""
         found = set()
         for serial in serials:
             parameters = {"issuer": issuer, "epoch": month, "serial": serial_octets(serial)}

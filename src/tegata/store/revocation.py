@@ -6,10 +6,12 @@ from collections import OrderedDict
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     ColumnElement,
     and_,
     bindparam,
+    case,
     delete,
     desc,
     func,
@@ -18,6 +20,7 @@ from sqlalchemy import (
     select,
     union_all,
 )
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tegata.issuance.serials import serial_month, serial_octets
 from tegata.kernel.ids import IssuerId, TenantId, parse_certificate_id
@@ -40,9 +43,11 @@ from tegata.store.instants import from_milliseconds, to_milliseconds
 from tegata.store.issuance import IssuanceReads
 from tegata.store.jobs import CRL_JOB, WANT_JOB
 from tegata.store.keys import KEY_COLUMNS, key_from_row
+from tegata.store.negative import numbered_act, revoked_act
 from tegata.store.schema import (
     certificate,
     crl,
+    crl_floor,
     issuer_directory,
     responder,
     revocation,
@@ -109,6 +114,24 @@ _LATEST_CRL = Statement(
     .order_by(desc(crl.c.number))
     .limit(literal_column("1"))
     .offset(NO_OFFSET)
+)
+_CRL_FLOOR = Statement(
+    select(crl_floor.c.number).where(crl_floor.c.tenant == _TENANT, crl_floor.c.issuer == _ISSUER)
+)
+_raise = upsert(crl_floor).values(
+    tenant=_TENANT, issuer=_ISSUER, number=bindparam("number", type_=BigInteger)
+)
+# The higher of two floors stands.
+_RAISE_CRL_FLOOR = Statement(
+    _raise.on_conflict_do_update(
+        index_elements=["tenant", "issuer"],
+        set_={
+            "number": case(
+                (_raise.excluded.number > crl_floor.c.number, _raise.excluded.number),
+                else_=crl_floor.c.number,
+            )
+        },
+    )
 )
 # A CRL that a newer one has replaced for this long is of no use to anybody.
 _CRL_KEPT = timedelta(days=30)
@@ -223,12 +246,14 @@ class RevocationReads(IssuanceReads):
         # The number first: when another node publishes in between, ours conflicts, and what is
         # read after it can only be newer.
         last = await self.database.fetch(scope.tenant, _LAST_NUMBER, {"issuer": issuer})
+        floor = await self.database.fetch(scope.tenant, _CRL_FLOOR, {"issuer": issuer})
         rows = await self.database.fetch(
             scope.tenant,
             _ENTRIES,
             {"issuer": issuer, "listed_since": to_milliseconds(listed_since)},
         )
-        return CrlEntries(tuple(bytes(row[0]) for row in rows), last[0][0] or 0)
+        number = max([last[0][0] or 0, *(row[0] for row in floor)])
+        return CrlEntries(tuple(bytes(row[0]) for row in rows), number)
 
     async def latest_crl(self, issuer: IssuerId) -> PublishedCrl | None:
         """The newest CRL of an issuer of any tenant: CRLs are public."""
@@ -272,6 +297,7 @@ class RevocationWrites(UnitBase):
     def add_revocation(self, revoked: Revocation) -> None:
         """Revoke; the unit conflicts when the serial is revoked already."""
         month = serial_month(revoked.serial)
+        self._act(revoked_act(self.scope.tenant, revoked))
         self._insert(
             revocation,
             tenant=self.scope.tenant,
@@ -288,6 +314,7 @@ class RevocationWrites(UnitBase):
 
     def add_crl(self, published: PublishedCrl) -> None:
         """Publish; the unit conflicts when the number is taken. Old lists are forgotten."""
+        self._act(numbered_act(self.scope.tenant, published.issuer, published.number))
         self._insert(
             crl,
             tenant=self.scope.tenant,
@@ -308,6 +335,11 @@ class RevocationWrites(UnitBase):
             },
             expect=None,
         )
+
+    def raise_crl_floor(self, issuer: IssuerId, number: int) -> None:
+        """Give an issuer's CRLs only numbers above this one."""
+        parameters = {"tenant": self.scope.tenant, "issuer": issuer, "number": number}
+        self._execute(_RAISE_CRL_FLOOR, parameters)
 
     def want_crl(self, issuer: IssuerId, at: datetime) -> None:
         """Ask for a new CRL of an issuer at an instant or earlier."""

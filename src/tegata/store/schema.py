@@ -230,6 +230,16 @@ crl = Table(
     PrimaryKeyConstraint("tenant", "issuer", "number"),
 )
 
+# Below which no CRL number of an issuer may be: those above the last list of a restored database.
+crl_floor = Table(
+    "crl_floor",
+    metadata,
+    _text("tenant"),
+    _text("issuer"),
+    _number("number"),
+    PrimaryKeyConstraint("tenant", "issuer"),
+)
+
 idempotency = Table(
     "idempotency",
     metadata,
@@ -303,11 +313,37 @@ job = Table(
     Index("job_due", "run_at"),
 )
 
+# Every node that ever started on this database, and how far its journal of negative acts is in
+# here: all of its acts up to `mark`, and those of `negative_act` (ADR 15).
+node = Table(
+    "node",
+    metadata,
+    _text("id"),
+    _number("generation"),
+    _number("mark"),
+    _number("beat"),
+    _number("blocks_until"),
+    Column("awaited", Integer, nullable=False),
+    _number("written_off_at", nullable=True),
+    PrimaryKeyConstraint("id"),
+)
+
+negative_act = Table(
+    "negative_act",
+    metadata,
+    _text("node"),
+    _number("place"),
+    PrimaryKeyConstraint("node", "place"),
+    sqlite_with_rowid=False,
+)
+
 # Tables without a row policy, and why. Every other table is one tenant's.
 SHARED_TABLES = {
     "issuer_directory": "public: names the tenant of an issuer for requests that cannot",
     "status_change": "public: serial numbers as CRLs list them; every node reads all tenants'",
     "job": "provider: ids only; a worker takes the next due job of any tenant",
+    "node": "provider: the platform's own nodes",
+    "negative_act": "provider: places in the nodes' journals, nothing of what was done",
 }
 # The column that holds the tenant, where it is not called so.
 TENANT_COLUMN = {"tenant": "id"}

@@ -41,6 +41,7 @@ def upgrade(op: Operations) -> None:
     _status(op)
     _screening(op)
     _record(op)
+    _nodes(op)
 
 
 def _tenancy(op: Operations) -> None:
@@ -212,6 +213,13 @@ def _status(op: Operations) -> None:
         _octets("der"),
         PrimaryKeyConstraint("tenant", "issuer", "number"),
     )
+    op.create_table(
+        "crl_floor",
+        _text("tenant"),
+        _text("issuer"),
+        _number("number"),
+        PrimaryKeyConstraint("tenant", "issuer"),
+    )
 
 
 def _screening(op: Operations) -> None:
@@ -276,3 +284,24 @@ def _record(op: Operations) -> None:
         PrimaryKeyConstraint("kind", "key"),
     )
     op.create_index("job_due", "job", ["run_at"])
+
+
+def _nodes(op: Operations) -> None:
+    op.create_table(
+        "node",
+        _text("id"),
+        _number("generation"),
+        _number("mark"),
+        _number("beat"),
+        _number("blocks_until"),
+        _small("awaited"),
+        _number("written_off_at", nullable=True),
+        PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "negative_act",
+        _text("node"),
+        _number("place"),
+        PrimaryKeyConstraint("node", "place"),
+        sqlite_with_rowid=False,
+    )
