@@ -31,6 +31,7 @@ from tegata.pkix.der import DerError, encode_sequence, wrap
 from tegata.pkix.extensions import KeyUsage, basic_constraints, key_identifier
 from tegata.pkix.names import GeneralName, GeneralNameKind
 from tegata.profiles.catalogue import CATALOGUE, TLS_CLIENT, TLS_SERVER
+from tegata.profiles.key_type import key_type
 from tegata.profiles.model import CertificateKind, Profile
 from tegata.profiles.usage import expected_key_usage
 from tests.issuance.drafts import (
@@ -47,7 +48,17 @@ from tests.pkix.keys import KINDS, private_key, public_key, sign_p256
 from tests.pkix.test_extensions import access, key_usage_of
 from tests.pkix.test_names import independent_name
 
-CASES = [(profile.name, kind) for profile in CATALOGUE.values() for kind in KINDS]
+CASES = [
+    (profile.name, kind)
+    for profile in CATALOGUE.values()
+    for kind in KINDS
+    if key_type(public_key(kind)) in profile.key_types
+    and not (kind == "rsa-2048" and profile.rsa_bits_minimum > 2048)
+]
+USAGES = {
+    0: "digital_signature", 1: "non_repudiation", 2: "key_encipherment", 4: "key_agreement",
+    5: "key_cert_sign", 6: "crl_sign",
+}  # fmt: skip
 
 
 def independent_subject(draft: Draft) -> x509.Name:
@@ -56,6 +67,7 @@ def independent_subject(draft: Draft) -> x509.Name:
         "C": NameOID.COUNTRY_NAME,
         "O": NameOID.ORGANIZATION_NAME,
         "CN": NameOID.COMMON_NAME,
+        "serialNumber": NameOID.SERIAL_NUMBER,
     }
     return x509.Name([x509.NameAttribute(kinds[kind], value) for kind, value in values])
 
@@ -64,8 +76,11 @@ def independent_extensions(draft: Draft, issuer: Issuer) -> list[tuple[x509.Exte
     """The extensions of a certificate, in the order of our template."""
     profile = draft.profile
     usages = set(profile.key_usage)
-    if profile == TLS_SERVER and draft.public_key == public_key("rsa-2048"):
+    if profile.key_encipherment_for_rsa and draft.public_key == public_key("rsa-2048"):
         usages.add(KeyUsage.KEY_ENCIPHERMENT)
+    curves = [public_key(kind) for kind in ("p256", "p384", "p521")]
+    if profile.key_agreement_for_ec and draft.public_key in curves:
+        usages.add(KeyUsage.KEY_AGREEMENT)
     is_ca = profile.kind is CertificateKind.CA
     identifier = asn1crypto_x509.PublicKeyInfo.load(draft.public_key).sha256[:20]
     found: list[tuple[x509.ExtensionType, bool]] = [
@@ -74,7 +89,7 @@ def independent_extensions(draft: Draft, issuer: Issuer) -> list[tuple[x509.Exte
     ]
     if profile.extended_key_usage:
         purposes = [x509.ObjectIdentifier(each) for each in profile.extended_key_usage]
-        found.append((x509.ExtendedKeyUsage(purposes), False))
+        found.append((x509.ExtendedKeyUsage(purposes), profile.name == "time-stamping"))
     found.append((x509.SubjectKeyIdentifier(identifier), False))
     found.append((x509.AuthorityKeyIdentifier(issuer.facts.key_identifier, None, None), False))
     if profile.ocsp_no_check:
@@ -154,8 +169,7 @@ def test_a_certificate_is_read_right_by_asn1crypto_and_pyasn1(name: str, kind: s
     }
     assert read.serial_number == a_place(draft).serial
     assert read.key_usage_value.native == {
-        {0: "digital_signature", 2: "key_encipherment", 5: "key_cert_sign", 6: "crl_sign"}[usage]
-        for usage in expected_key_usage(draft.profile, draft.public_key)
+        USAGES[usage] for usage in expected_key_usage(draft.profile, draft.public_key)
     }
     assert read.key_identifier == key_identifier(draft.public_key)
     decoded, rest = pyasn1_decode(octets, asn1Spec=rfc5280.Certificate())

@@ -17,6 +17,7 @@ from tegata.operations.recovery import NodeKeeper, RecoveryService
 from tegata.outbound.system import SystemClock, SystemRandomness
 from tegata.profiles.catalogue import OCSP_RESPONDER
 from tegata.protocols.ocsp.endpoints import OcspForms
+from tegata.registration.profiles import ProfileService
 from tegata.registration.screening import KeyScreening, RefusedKeyService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.presigned import PresignedAnswers
@@ -59,6 +60,7 @@ class Platform:
     enrolment: EnrolmentService
     refused_keys: RefusedKeyService
     key_list: KeyListFile
+    profiles: ProfileService
     revocation: RevocationService
     crls: CrlService
     ocsp: OcspService
@@ -141,6 +143,7 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
     hierarchy = HierarchyService(store, signer, issuance, clock, randomness)
     crls = CrlService(store, signer, clock)
     key_list = KeyListFile(settings.key_list)
+    profiles = ProfileService(store, store, store, clock)
 
     return Platform(
         node=node,
@@ -154,9 +157,12 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         serials=serials,
         issuance=issuance,
         hierarchy=hierarchy,
-        enrolment=EnrolmentService(store, store, issuance, clock, KeyScreening(store, key_list)),
+        enrolment=EnrolmentService(
+            store, store, issuance, clock, profiles, KeyScreening(store, key_list)
+        ),
         refused_keys=RefusedKeyService(store, clock),
         key_list=key_list,
+        profiles=profiles,
         revocation=RevocationService(store, clock),
         crls=crls,
         ocsp=OcspService(store, signer, clock),

@@ -132,6 +132,7 @@ def _listeners(
         platform.tokens,
         platform.tenants,
         platform.enrolment,
+        platform.profiles,
         platform.revocation,
         platform.refused_keys,
         sockets.api_url,

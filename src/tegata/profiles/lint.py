@@ -11,7 +11,10 @@ from tegata.pkix.certificate import parse_tbs_certificate
 from tegata.pkix.der import DerError
 from tegata.profiles import (
     basic_fields,
+    further_extensions,
+    key_type,
     public_key,
+    security_identifier,
     subject_alternative_name,
     subject_name,
     usage,
@@ -19,7 +22,6 @@ from tegata.profiles import (
 )
 from tegata.profiles.catalogue import CATALOGUE
 from tegata.profiles.model import IssuerFacts, Profile, Rule, Subject, error
-from tegata.profiles.public_key import is_rsa
 
 # What these look at is equal in all certificates of one shape.
 SHAPE_RULES: Sequence[Rule] = (
@@ -33,6 +35,8 @@ SHAPE_RULES: Sequence[Rule] = (
     usage.extensions_known,
     usage.extensions_not_critical,
     usage.status_can_be_found,
+    further_extensions.extensions_as_profiled,
+    key_type.key_type_allowed,
 )
 # What these look at differs from certificate to certificate.
 CERTIFICATE_RULES: Sequence[Rule] = (
@@ -46,10 +50,14 @@ CERTIFICATE_RULES: Sequence[Rule] = (
     subject_alternative_name.alternative_name_criticality,
     subject_alternative_name.common_name_is_certified,
     public_key.public_key_is_strong,
+    key_type.rsa_key_long_enough,
     public_key.subject_key_identifier_matches,
+    security_identifier.security_identifier_as_profiled,
 )
 RULES: Sequence[Rule] = (*SHAPE_RULES, *CERTIFICATE_RULES)
-_VARYING = frozenset({oids.SUBJECT_ALTERNATIVE_NAME, oids.SUBJECT_KEY_IDENTIFIER})
+_VARYING = frozenset(
+    {oids.SUBJECT_ALTERNATIVE_NAME, oids.SUBJECT_KEY_IDENTIFIER, oids.NTDS_CA_SECURITY}
+)
 _SHAPES_KEPT = 4096
 _REVISION = 2
 
@@ -86,12 +94,13 @@ def _shape(subject: Subject) -> Shape:
     return (
         subject.profile.name,
         subject.profile.version,
+        subject.profile.digest,
         subject.issuer.subject,
         subject.issuer.key_identifier,
         tbs.version,
         tbs.signature,
         tbs.issuer,
-        is_rsa(tbs.public_key),
+        key_type.key_type(tbs.public_key),
         len(tbs.extension_order),
         extensions,
     )
@@ -119,7 +128,9 @@ def _rule_set() -> bytes:
     names = [rule.__module__ + "." + getattr(rule, "__name__", "") for rule in RULES]
     # What a rule does is not in its name: raise this number with every change of one.
     names.append(f"revision {_REVISION}")
-    profiles = [f"{profile.name}/{profile.version}" for profile in CATALOGUE.values()]
+    profiles = [
+        f"{profile.name}/{profile.version}/{profile.digest}" for profile in CATALOGUE.values()
+    ]
     return hashlib.sha256("\n".join(names + profiles).encode()).digest()
 
 

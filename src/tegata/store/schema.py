@@ -187,6 +187,20 @@ certificate_der = Table(
     sqlite_with_rowid=False,
 )
 
+# Tenants' own profiles. A version never changes but to be retired.
+profile = Table(
+    "profile",
+    metadata,
+    _text("tenant"),
+    _text("name"),
+    Column("version", Integer, nullable=False, autoincrement=False),
+    _text("document"),
+    _text("digest"),
+    _number("created_at"),
+    _number("retired_at", nullable=True),
+    PrimaryKeyConstraint("tenant", "name", "version"),
+)
+
 # What changes is narrow and apart: a certificate's own row is never updated. A void serial (a
 # crash lay between its reservation and its record) stands here without a certificate.
 revocation = Table(

@@ -34,6 +34,7 @@ class Action(StrEnum):
     CERTIFICATES_REVOKE = "certificates.revoke"
     ISSUERS_READ = "issuers.read"
     PROFILES_READ = "profiles.read"
+    PROFILES_MANAGE = "profiles.manage"
     TOKENS_MANAGE = "tokens.manage"
     REFUSED_KEYS_MANAGE = "refused-keys.manage"
     EVENTS_READ = "events.read"

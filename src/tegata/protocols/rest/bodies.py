@@ -146,26 +146,6 @@ class IssuerPage(msgspec.Struct):
     next: str | None
 
 
-class ProfileBody(msgspec.Struct):
-    """A certificate profile that can be asked for."""
-
-    name: str
-    version: int
-    validity_days: int
-    key_usage: list[str]
-    extended_key_usage: list[str]
-    subject_attributes: list[str]
-    name_kinds: list[str]
-    names_required: bool
-
-
-class ProfilePage(msgspec.Struct):
-    """The certificate profiles."""
-
-    items: list[ProfileBody]
-    next: str | None
-
-
 class TokenBody(msgspec.Struct, omit_defaults=True):
     """A token. `secret` is its text, given once, when it is made."""
 

@@ -18,6 +18,7 @@ from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.wording import choose_language
 from tegata.protocols.http import Request, Response
 from tegata.protocols.rest.problems import problem_response
+from tegata.registration.profiles import ProfileService
 from tegata.registration.screening import RefusedKeyService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.service import RevocationService
@@ -38,6 +39,7 @@ class Services:
     tokens: TokenService
     tenants: TenantService
     enrolment: EnrolmentService
+    profiles: ProfileService
     revocation: RevocationService
     refused_keys: RefusedKeyService
     base_url: str
@@ -54,6 +56,7 @@ class Call(Generic[Body]):
     query: Mapping[str, str]
     idempotency_key: str | None
     digest: bytes
+    accept_language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,7 @@ class Endpoint(Generic[Body]):
             query=given,
             idempotency_key=request.find_header(b"idempotency-key"),
             digest=digest,
+            accept_language=header(request, b"accept-language"),
         )
 
     def _decode(self, request: Request, octets: bytes) -> Body:
