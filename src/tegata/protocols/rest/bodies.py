@@ -109,6 +109,7 @@ class CertificateItem(msgspec.Struct):
 class CertificateBody(CertificateItem):
     """A certificate with the path to its root: `chain` has the issuing CA first, root last."""
 
+    profile_version: int
     certificate: str
     chain: list[str]
     ocsp_url: str
@@ -227,6 +228,7 @@ def certificate_body(
         not_after=_text(certificate.not_after),
         status=status.status,
         revocation=_revocation(status),
+        profile_version=certificate.profile_version,
         certificate=encode_pem("CERTIFICATE", certificate.der),
         chain=[encode_pem("CERTIFICATE", der) for der in issuer.chain],
         ocsp_url=issuer.ocsp_url,
