@@ -132,18 +132,10 @@ def key_distribution_centre(folder: Path, server: Enrolled) -> Generator[dict[st
         "KRB5CCNAME": f"FILE:{folder}/cache",
         "KRB5_TRACE": str(folder / "trace"),
     }
-    run(
-        KDC.with_name("kdb5_util"),
-        "create",
-        "-s",
-        "-r",
-        REALM,
-        "-P",
-        "master",
-        environment=environment,
-    )
-    run(KDC.with_name("kadmin.local"), "-r", REALM, "-q", f"addprinc +requires_preauth -nokey {USER}",
-        environment=environment)  # fmt: skip
+    make = (KDC.with_name("kdb5_util"), "create", "-s", "-r", REALM, "-P", "master")
+    run(*make, environment=environment)
+    add = f"addprinc +requires_preauth -nokey {USER}"
+    run(KDC.with_name("kadmin.local"), "-r", REALM, "-q", add, environment=environment)
     with daemon([KDC, "-n", "-r", REALM], folder, environment) as process:
         log = folder / "kdc.log"
         until(
