@@ -161,7 +161,7 @@ class Endpoint(Generic[Body]):
             query=given,
             idempotency_key=request.find_header(b"idempotency-key"),
             digest=digest,
-            accept_language=header(request, b"accept-language"),
+            accept_language=request.header(b"accept-language"),
         )
 
     def _decode(self, request: Request, octets: bytes) -> Body:
