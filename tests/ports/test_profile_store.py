@@ -38,7 +38,14 @@ class Keys:
 
 
 def store_on(database: Database) -> Store:
-    return Store(database, Keys(), FakeClock(), CountingRandomness(), "http://a.test")
+    return Store(
+        database,
+        Keys(),
+        FakeClock(),
+        CountingRandomness(),
+        "http://a.test",
+        lambda _issuer, _serial: None,
+    )
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -15,7 +16,7 @@ from tegata.profiles.catalogue import CATALOGUE
 from tegata.profiles.model import Profile
 from tegata.profiles.vocabulary import ATTRIBUTE_NAMES, KEY_USAGE_NAMES, PURPOSE_NAMES
 from tegata.protocols.rest.bodies import Reference, RequestBody
-from tegata.protocols.rest.certificates import PAGE, page_limit
+from tegata.protocols.rest.certificates import PAGE_LIMIT, page_limit
 from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation, Parameter
 from tegata.protocols.rest.problems import FindingBody, finding_body
 from tegata.registration.model import ProfileVersion
@@ -276,22 +277,26 @@ def _version_body(version: ProfileVersion, profile: Profile, language: str) -> P
 
 
 _PROFILE = "/v1/profiles/{profile}"
+_NUMBER: Mapping[str, str | int] = {"type": "string", "pattern": "^[0-9]{1,9}$"}
+_NAME: Mapping[str, str | int] = {"type": "string", "maxLength": 64}
+_NAMES = (PAGE_LIMIT, Parameter("after", "the `next` of the page before", _NAME))
+_NUMBERS = (PAGE_LIMIT, Parameter("after", "the `next` of the page before", _NUMBER))
 
 OPERATIONS = (
     Operation(
         "GET", "/v1/profiles", "listProfiles", "List certificate profiles",
         Action.PROFILES_READ, "registration:profile:list", NoBody, ProfilePage, 200,
-        list_profiles, PAGE,
+        list_profiles, _NAMES,
     ),
     Operation(
         "GET", _PROFILE, "getProfile", "Get a certificate profile and its document",
         Action.PROFILES_READ, "registration:profile:get", NoBody, ProfileVersionBody, 200,
-        get_profile, (Parameter("version", "by default the newest that is not retired"),),
+        get_profile, (Parameter("version", "by default the newest that is not retired", _NUMBER),),
     ),
     Operation(
         "GET", _PROFILE + "/versions", "listProfileVersions", "List the versions of a profile",
         Action.PROFILES_READ, "registration:profile:list-versions", NoBody, ProfileVersionPage,
-        200, list_versions, PAGE,
+        200, list_versions, _NUMBERS,
     ),
     Operation(
         "PUT", _PROFILE, "putProfile", "Put a new version of a profile of one's own",
