@@ -16,7 +16,7 @@ from tests.journeys.status import chain_of
 
 TENANT_ACTIONS = {
     "certificates.issue", "certificates.read", "certificates.revoke", "events.read",
-    "issuers.read", "profiles.read", "refused-keys.manage", "tokens.manage",
+    "issuers.read", "profiles.manage", "profiles.read", "refused-keys.manage", "tokens.manage",
 }  # fmt: skip
 
 
