@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tegata.kernel.ids import TenantId
+from tegata.kernel.ids import IssuerId, TenantId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope, platform_acts
 from tegata.kernel.signing import DataKeyKind, Sealer
@@ -38,13 +38,11 @@ class Keys:
 
 
 def store_on(database: Database) -> Store:
+    def withdraw(_issuer: IssuerId, _serial: int) -> None:
+        """Nobody answers from memory here."""
+
     return Store(
-        database,
-        Keys(),
-        FakeClock(),
-        CountingRandomness(),
-        "http://a.test",
-        lambda _issuer, _serial: None,
+        database, Keys(), FakeClock(), CountingRandomness(), "http://a.test", withdraw, None
     )
 
 
