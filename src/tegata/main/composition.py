@@ -143,7 +143,8 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
     hierarchy = HierarchyService(store, signer, issuance, clock, randomness)
     crls = CrlService(store, signer, clock)
     key_list = KeyListFile(settings.key_list)
-    profiles = ProfileService(store, store, store, clock)
+    schedule = _schedule(jobs, clock)
+    profiles, screening = ProfileService(store, store, store, clock), KeyScreening(store, key_list)
 
     return Platform(
         node=node,
@@ -157,9 +158,7 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         serials=serials,
         issuance=issuance,
         hierarchy=hierarchy,
-        enrolment=EnrolmentService(
-            store, store, issuance, clock, profiles, KeyScreening(store, key_list)
-        ),
+        enrolment=EnrolmentService(store, store, issuance, clock, profiles, screening),
         refused_keys=RefusedKeyService(store, clock),
         key_list=key_list,
         profiles=profiles,
@@ -169,9 +168,7 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         presigned=presigned,
         status_feed=StatusFeed(database),
         tokens=TokenService(store, clock, randomness),
-        tenants=TenantService(
-            store, keys, hierarchy, crls, clock, randomness, _schedule(jobs, clock)
-        ),
+        tenants=TenantService(store, keys, hierarchy, crls, clock, randomness, schedule),
         journal=journal,
         recovery=RecoveryService(store, journal, node),
         keeper=NodeKeeper(store, journal, node),
