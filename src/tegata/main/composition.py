@@ -122,6 +122,12 @@ def _schedule(jobs: JobQueue, clock: Clock) -> Schedule:
     return schedule
 
 
+def _data_keys(signer: SignerClient, database: Database, randomness: Randomness) -> DataKeyRing:
+    return DataKeyRing(
+        signer, lambda tenant, kind: find_data_key(database, tenant, kind), randomness
+    )
+
+
 async def compose(settings: Settings, public_url: str, socket: Path) -> Platform:
     """Wire the platform. The signer process must be running."""
     clock, randomness = SystemClock(), SystemRandomness()
@@ -129,21 +135,19 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
     reserve = DiskReserve(settings.data, settings.disk_reserve)
     database = await open_database(settings, clock, reserve)
     signer = SignerClient(socket)
-    keys = DataKeyRing(
-        signer, lambda tenant, kind: find_data_key(database, tenant, kind), randomness
-    )
+    keys = _data_keys(signer, database, randomness)
     presigned: PresignedAnswers[OcspForms] = PresignedAnswers(settings.status_memory)
     journal = await _journal(settings, node, signer, reserve)
     store = RecoveringStore(
         database, keys, clock, randomness, public_url, presigned.withdraw, journal
     )
     jobs = JobQueue(database, node)
+    timetable = _schedule(jobs, clock)
     serials = SerialReserve(store, signer, clock, node)
     issuance = IssuanceService(store, signer, serials, clock, randomness)
     hierarchy = HierarchyService(store, signer, issuance, clock, randomness)
     crls = CrlService(store, signer, clock)
     key_list = KeyListFile(settings.key_list)
-    schedule = _schedule(jobs, clock)
     profiles, screening = ProfileService(store, store, store, clock), KeyScreening(store, key_list)
 
     return Platform(
@@ -168,7 +172,7 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         presigned=presigned,
         status_feed=StatusFeed(database),
         tokens=TokenService(store, clock, randomness),
-        tenants=TenantService(store, keys, hierarchy, crls, clock, randomness, schedule),
+        tenants=TenantService(store, keys, hierarchy, crls, clock, randomness, timetable),
         journal=journal,
         recovery=RecoveryService(store, journal, node),
         keeper=NodeKeeper(store, journal, node),
