@@ -14,7 +14,7 @@ from tegata.kernel.event import AuditEvent
 from tegata.kernel.ids import CertificateId, TenantId
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import RefusalGround
-from tegata.registration.model import CertificateEntry, CertificateQuery, RefusedKey
+from tegata.registration.model import CertificatePage, CertificateQuery, RefusedKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,10 @@ class RegistrationStore(Protocol):
         ...
 
     async def list_certificates(
-        self, scope: TenantScope, query: CertificateQuery
-    ) -> Sequence[CertificateEntry]:
-        """Certificates of the tenant, newest first."""
+        self, scope: TenantScope, query: CertificateQuery, now: datetime
+    ) -> CertificatePage:
+        """A page of the tenant's certificates, in the order of what is searched by.
+
+        `Problem(request.malformed)` when `after` is not of a page of the same query.
+        """
         ...

@@ -113,7 +113,7 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         **_all(
             _derived(_CA_RECORDS),
             "tenant", "id", "epoch", "issuer", "serial", "profile", "profile_version",
-            "not_before", "not_after",
+            "not_before", "not_after", "fingerprint",
         ),
         "subject": _customer(_CA_RECORDS),
     },

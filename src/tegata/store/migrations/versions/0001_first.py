@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from alembic.operations import Operations
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, PrimaryKeyConstraint, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Text,
+    text,
+)
 
 revision = "0001"
 down_revision = None
@@ -151,10 +159,19 @@ def _certificates(op: Operations) -> None:
         _text("subject"),
         _number("not_before"),
         _number("not_after"),
+        _number("fingerprint"),
         PrimaryKeyConstraint("issuer", "serial", "epoch"),
         postgresql_partition_by="RANGE (epoch)",
     )
-    op.create_index("certificate_list", "certificate", ["tenant", "id"])
+    for name, columns in (
+        ("certificate_list", ["tenant", "id"]),
+        ("certificate_expiry", ["tenant", "not_after", "id"]),
+        ("certificate_profile", ["tenant", "profile", "not_after", "id"]),
+        ("certificate_issuer", ["issuer", "not_after", "id"]),
+        ("certificate_subject", ["tenant", "subject", "id"]),
+        ("certificate_fingerprint", ["fingerprint"]),
+    ):
+        op.create_index(name, "certificate", columns)
     op.create_table(
         "certificate_name",
         _text("tenant"),
@@ -191,6 +208,12 @@ def _status(op: Operations) -> None:
         _number("listed_until"),
         PrimaryKeyConstraint("tenant", "issuer", "serial"),
         sqlite_with_rowid=False,
+    )
+    order = ["tenant", "listed_until", "issuer", "serial"]
+    op.create_index("revocation_expiry", "revocation", order)
+    held = text("reason = 6")
+    op.create_index(
+        "revocation_held", "revocation", order, sqlite_where=held, postgresql_where=held
     )
     op.create_table(
         "status_change",

@@ -1,0 +1,407 @@
+"""The search for certificates: each order is a range of one index, read page by page.
+
+Every statement is bounded from where the page before ended, by keys and never by OFFSET, and by
+the expiry months that can hold what is asked for, so that PostgreSQL plans over few partitions.
+What no index holds together is looked at row by row, and only so many rows for one page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    and_,
+    asc,
+    bindparam,
+    desc,
+    select,
+    tuple_,
+)
+
+from tegata.issuance.serials import serial_month, serial_octets
+from tegata.kernel.ids import IssuerId, encode_certificate_id
+from tegata.kernel.month import LAST_MONTH, expiry_month
+from tegata.pkix.crl import REASON_BY_NUMBER
+from tegata.pkix.names import GeneralName, GeneralNameKind
+from tegata.registration.model import (
+    CertificateEntry,
+    CertificateQuery,
+    CertificateState,
+    NameMatch,
+    SerialMatch,
+)
+from tegata.revocation.model import CertificateStatus, Status
+from tegata.store.instants import from_milliseconds, to_milliseconds
+from tegata.store.issuance import fingerprint_number, searchable
+from tegata.store.schema import HELD, certificate, certificate_name, issuer, revocation
+from tegata.store.statement import NO_OFFSET, Parameters, Row, Statement
+
+Key = tuple[Any, ...]
+
+_TENANT: BindParameter[str] = bindparam("tenant")
+_COLUMNS = (
+    certificate.c.id,
+    certificate.c.issuer,
+    certificate.c.serial,
+    certificate.c.profile,
+    certificate.c.subject,
+    certificate.c.not_before,
+    certificate.c.not_after,
+    revocation.c.revoked_at,
+    revocation.c.reason,
+)
+_PLACES = {column.name: place for place, column in enumerate(_COLUMNS)}
+_ITS_REVOCATION = and_(
+    revocation.c.tenant == certificate.c.tenant,
+    revocation.c.issuer == certificate.c.issuer,
+    revocation.c.serial == certificate.c.serial,
+)
+
+
+def _within(epoch: ColumnElement[int]) -> ColumnElement[bool]:
+    return and_(epoch >= bindparam("epoch_low"), epoch <= bindparam("epoch_high"))
+
+
+_CERTIFICATES = (
+    select(*_COLUMNS)
+    .outerjoin(revocation, _ITS_REVOCATION)
+    .where(certificate.c.tenant == _TENANT, _within(certificate.c.epoch))
+)
+_NAMED = (
+    select(*_COLUMNS, certificate_name.c.name)
+    .select_from(certificate_name)
+    .join(
+        certificate,
+        and_(
+            certificate.c.tenant == certificate_name.c.tenant,
+            certificate.c.id == certificate_name.c.certificate,
+            certificate.c.epoch == certificate_name.c.epoch,
+        ),
+    )
+    .outerjoin(revocation, _ITS_REVOCATION)
+    .where(certificate_name.c.tenant == _TENANT, _within(certificate_name.c.epoch))
+)
+# Void serials, which no certificate stands under, are in no list of certificates.
+_REVOKED = (
+    select(*_COLUMNS, revocation.c.listed_until)
+    .select_from(revocation)
+    .join(
+        certificate,
+        and_(
+            certificate.c.issuer == revocation.c.issuer,
+            certificate.c.serial == revocation.c.serial,
+            certificate.c.epoch == revocation.c.epoch,
+        ),
+    )
+    .where(
+        revocation.c.tenant == _TENANT,
+        certificate.c.tenant == _TENANT,
+        revocation.c.certificate.is_not(None),
+        _within(certificate.c.epoch),
+    )
+)
+_OF_ANY_ISSUER = (
+    select(*_COLUMNS)
+    .select_from(issuer)
+    .join(certificate, certificate.c.issuer == issuer.c.id)
+    .outerjoin(revocation, _ITS_REVOCATION)
+    .where(
+        issuer.c.tenant == _TENANT,
+        certificate.c.tenant == _TENANT,
+        certificate.c.serial > bindparam("lowest"),
+        _within(certificate.c.epoch),
+    )
+)
+
+
+class _Listing:
+    """A range of an index, in its order and in the reverse one. Its end is left out, but
+    where it is the last value of a column."""
+
+    def __init__(
+        self,
+        rows: Select[Row],
+        keys: Sequence[ColumnElement[Any]],
+        places: Sequence[int],
+        *,
+        last: ColumnElement[Any] | None = None,
+    ) -> None:
+        self._places = tuple(places)
+        row = tuple_(*keys)
+        start = tuple_(*(bindparam(f"start_{place}") for place in range(len(keys))))
+        stop: BindParameter[Any] = bindparam("stop")
+        until = keys[0] < stop if last is None else last <= stop
+        limit: BindParameter[int] = bindparam("limit")
+        page = rows.limit(limit).offset(NO_OFFSET)
+        self.ascending = Statement(page.where(row > start, until).order_by(*map(asc, keys)))
+        self.descending = Statement(
+            page.where(row < start, keys[0] >= stop).order_by(*map(desc, keys))
+        )
+
+    def key(self, row: Row) -> Key:
+        """Where a row stands in the order."""
+        return tuple(row[place] for place in self._places)
+
+
+_ID = _PLACES["id"]
+_SERIAL = _PLACES["serial"]
+_EXPIRY = (certificate.c.not_after, certificate.c.id), (_PLACES["not_after"], _ID)
+_REVOCATION_KEYS = (revocation.c.listed_until, revocation.c.issuer, revocation.c.serial)
+_REVOCATION_PLACES = (len(_COLUMNS), _PLACES["issuer"], _SERIAL)
+_OF_ISSUER = certificate.c.issuer == bindparam("issuer")
+
+
+class Order(Enum):
+    """The orders in which certificates are listed."""
+
+    NEWEST = _Listing(_CERTIFICATES, (certificate.c.id,), (_ID,))
+    EXPIRY = _Listing(_CERTIFICATES, *_EXPIRY)
+    EXPIRY_OF_PROFILE = _Listing(
+        _CERTIFICATES.where(certificate.c.profile == bindparam("profile")), *_EXPIRY
+    )
+    EXPIRY_OF_ISSUER = _Listing(_CERTIFICATES.where(_OF_ISSUER), *_EXPIRY)
+    EXPIRY_OF_REVOKED = _Listing(_REVOKED, _REVOCATION_KEYS, _REVOCATION_PLACES)
+    EXPIRY_OF_HELD = _Listing(_REVOKED.where(HELD), _REVOCATION_KEYS, _REVOCATION_PLACES)
+    NEWEST_OF_SUBJECT = _Listing(
+        _CERTIFICATES.where(certificate.c.subject == bindparam("subject")),
+        (certificate.c.id,),
+        (_ID,),
+    )
+    SUBJECT = _Listing(
+        _CERTIFICATES,
+        (certificate.c.subject, certificate.c.id),
+        (_PLACES["subject"], _ID),
+    )
+    NEWEST_OF_NAME = _Listing(
+        _NAMED.where(certificate_name.c.name == bindparam("name")),
+        (certificate_name.c.certificate,),
+        (_ID,),
+    )
+    NAME = _Listing(
+        _NAMED, (certificate_name.c.name, certificate_name.c.certificate), (len(_COLUMNS), _ID)
+    )
+    SERIAL_OF_ISSUER = _Listing(
+        _CERTIFICATES.where(_OF_ISSUER),
+        (certificate.c.serial,),
+        (_SERIAL,),
+        last=certificate.c.serial,
+    )
+    SERIAL = _Listing(
+        _OF_ANY_ISSUER,
+        (certificate.c.issuer, certificate.c.serial),
+        (_PLACES["issuer"], _SERIAL),
+        last=certificate.c.serial,
+    )
+    FINGERPRINT = _Listing(
+        _CERTIFICATES.add_columns(certificate.c.fingerprint),
+        (certificate.c.fingerprint, certificate.c.id),
+        (len(_COLUMNS), _ID),
+        last=certificate.c.fingerprint,
+    )
+
+    def key(self, row: Row) -> Key:
+        """Where a row stands in this order."""
+        listing: _Listing = self.value
+        return listing.key(row)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a query is answered: from `start` in an order to `stop`, then from another place to
+    another.
+
+    `filtered` when rows of that range may not be what was asked for.
+    """
+
+    order: Order
+    start: Key
+    stop: object
+    fixed: Parameters
+    ascending: bool = True
+    then: tuple[Key, object] | None = None
+    epochs: tuple[int, int] = (0, LAST_MONTH)
+    filtered: bool = False
+
+    @property
+    def statement(self) -> Statement:
+        """The statement of its order and direction."""
+        listing: _Listing = self.order.value
+        return listing.ascending if self.ascending else listing.descending
+
+    def ranges(self, after: Key | None) -> list[tuple[Key, object]]:
+        """What is left to read after a place: from where, to where."""
+        ranges = [(self.start, self.stop)]
+        if self.then is not None:
+            ranges.append(self.then)
+        if after is None:
+            return ranges
+        if self.then is not None and after >= self.then[0]:
+            return [(after, self.then[1])]
+        return [(after, self.stop), *ranges[1:]]
+
+    def parameters(self, start: Key, stop: object, limit: int) -> Parameters:
+        """What the statement binds to read a range."""
+        places = {f"start_{place}": value for place, value in enumerate(start)}
+        low, high = self.epochs
+        return {
+            **self.fixed, **places, "stop": stop, "limit": limit,
+            "epoch_low": low, "epoch_high": high,
+        }  # fmt: skip
+
+
+# The hexadecimal digits of a fingerprint that the index holds.
+INDEXED_DIGITS = 16
+# Before and after every instant, and every id, that the store can hold.
+_NEVER, _ALWAYS = -(1 << 62), 1 << 62
+_FIRST_ID, _LAST_ID = b"", b"\xff" * 17
+_END_OF_TEXT = "\U0010ffff" * 2
+
+
+def plan(query: CertificateQuery, now: datetime) -> Plan | None:
+    """How to answer a query at an instant; None when nothing can be what it asks for."""
+    low, high = _window(query, now)
+    if low is not None and high is not None and low >= high:
+        return None
+    planned = _plan_match(query) or _plan_expiry(query, low, high)
+    first, last = planned.epochs
+    if low is not None:
+        first = max(first, expiry_month(low))
+    if high is not None:
+        last = min(last, expiry_month(high))
+    return replace(planned, epochs=(first, last), filtered=_is_filtered(query, planned.order))
+
+
+def _window(query: CertificateQuery, now: datetime) -> tuple[datetime | None, datetime | None]:
+    low, high = query.expires_after, query.expires_before
+    if query.state is CertificateState.VALID:
+        low = now if low is None else max(low, now)
+    elif query.state is CertificateState.EXPIRED:
+        high = now if high is None else min(high, now)
+    return low, high
+
+
+def _plan_match(query: CertificateQuery) -> Plan | None:
+    if query.fingerprint is not None:
+        digits = query.fingerprint.digits[:INDEXED_DIGITS]
+        lowest = fingerprint_number(bytes.fromhex(digits.ljust(INDEXED_DIGITS, "0")))
+        highest = fingerprint_number(bytes.fromhex(digits.ljust(INDEXED_DIGITS, "f")))
+        return Plan(Order.FINGERPRINT, (lowest, _FIRST_ID), highest, {})
+    if query.serial is not None:
+        return _plan_serial(query.serial, query.issuer)
+    if query.name is not None:
+        return _plan_name(query.name)
+    if query.subject is not None:
+        value = query.subject.value
+        if not query.subject.prefix:
+            return _newest(Order.NEWEST_OF_SUBJECT, {"subject": value})
+        return Plan(Order.SUBJECT, (value, _FIRST_ID), text_after(value), {})
+    return None
+
+
+def _plan_serial(serial: SerialMatch, issuer_id: IssuerId | None) -> Plan:
+    months = serial_month(serial.lowest), serial_month(serial.highest)
+    epochs = (months[0] or 0, months[1] if months[1] is not None else LAST_MONTH)
+    before, stop = serial_octets(serial.lowest - 1), serial_octets(serial.highest)
+    if issuer_id is not None:
+        fixed = {"issuer": issuer_id}
+        return Plan(Order.SERIAL_OF_ISSUER, (before,), stop, fixed, epochs=epochs)
+    return Plan(Order.SERIAL, ("", before), stop, {"lowest": before}, epochs=epochs)
+
+
+def _plan_name(name: NameMatch) -> Plan:
+    value = searchable(GeneralName(name.kind, name.value))
+    if not name.prefix:
+        return _newest(Order.NEWEST_OF_NAME, {"name": value})
+    if name.kind is not GeneralNameKind.DNS:
+        return Plan(Order.NAME, (value, _FIRST_ID), text_after(value), {})
+    # The name itself, and what has a label below it. Not in one range: "-" sorts before ".".
+    below = value + "."
+    only = value + "\x01"
+    subtree = (below, _FIRST_ID), text_after(below)
+    return Plan(Order.NAME, (value, _FIRST_ID), only, {}, then=subtree)
+
+
+def _newest(order: Order, fixed: Parameters) -> Plan:
+    return Plan(order, (_LAST_ID,), b"", fixed, ascending=False)
+
+
+def _plan_expiry(query: CertificateQuery, low: datetime | None, high: datetime | None) -> Plan:
+    order = Order.EXPIRY
+    fixed: Parameters = {}
+    if query.state in (CertificateState.REVOKED, CertificateState.HELD):
+        held = query.state is CertificateState.HELD
+        order = Order.EXPIRY_OF_HELD if held else Order.EXPIRY_OF_REVOKED
+    elif query.issuer is not None:
+        order, fixed = Order.EXPIRY_OF_ISSUER, {"issuer": query.issuer}
+    elif query.profile is not None:
+        order, fixed = Order.EXPIRY_OF_PROFILE, {"profile": query.profile}
+    elif low is None and high is None:
+        return _newest(Order.NEWEST, {})
+    from_, until = (
+        _NEVER if low is None else to_milliseconds(low),
+        _ALWAYS if high is None else to_milliseconds(high),
+    )
+    ends: tuple[Key, Key] = ((_FIRST_ID,), (_LAST_ID,))
+    if order in (Order.EXPIRY_OF_REVOKED, Order.EXPIRY_OF_HELD):
+        ends = ("", b""), (_END_OF_TEXT, _LAST_ID)
+    # What is still to come is read forwards; what was, from its end.
+    asked = query.expires_after is not None or query.expires_before is not None
+    if query.state is CertificateState.VALID or (
+        asked and query.state is not CertificateState.EXPIRED
+    ):
+        return Plan(order, (from_, *ends[0]), until, fixed)
+    return Plan(order, (until, *ends[0]), from_, fixed, ascending=False)
+
+
+def _is_filtered(query: CertificateQuery, order: Order) -> bool:
+    """Whether the range may hold rows that `registration.search.matches` refuses."""
+    if query.visible is not None or query.state is CertificateState.VALID:
+        return True
+    by_expiry = order.name.startswith("EXPIRY")
+    if not by_expiry and any((query.state, query.expires_after, query.expires_before)):
+        return True
+    if order is Order.EXPIRY_OF_REVOKED:
+        return True
+    issuers = (Order.EXPIRY_OF_ISSUER, Order.SERIAL_OF_ISSUER)
+    if query.issuer is not None and order not in issuers:
+        return True
+    return query.profile is not None and order is not Order.EXPIRY_OF_PROFILE
+
+
+def text_after(prefix: str) -> str:
+    """The first text, by octets, after all that begin with a prefix."""
+    for place in range(len(prefix) - 1, -1, -1):
+        code = ord(prefix[place]) + 1
+        if code == 0xD800:
+            code = 0xE000  # surrogates stand in no text
+        if code <= 0x10FFFF:
+            return prefix[:place] + chr(code)
+    return _END_OF_TEXT
+
+
+def entry_of(row: Row) -> CertificateEntry:
+    """A certificate from the columns that every order has."""
+    identifier, issuer_id, serial, profile, subject, not_before, not_after = row[:7]
+    revoked_at, reason = row[7:9]
+    status = CertificateStatus(Status.GOOD)
+    if revoked_at is not None:
+        status = CertificateStatus(
+            Status.REVOKED, from_milliseconds(revoked_at), REASON_BY_NUMBER[reason]
+        )
+    return CertificateEntry(
+        id=encode_certificate_id(bytes(identifier)),
+        issuer=IssuerId(issuer_id),
+        serial=int.from_bytes(serial, "big"),
+        profile=profile,
+        subject=subject,
+        not_before=from_milliseconds(not_before),
+        not_after=from_milliseconds(not_after),
+        status=status,
+    )
