@@ -270,6 +270,7 @@ def test_an_idempotency_key_of_255_characters_is_taken(tenant: Tenant) -> None:
         ("limit=000001999999", "request.malformed"),
         ("limit=000001" + "9" * 5000, "request.malformed"),
         ("after=x", "request.malformed"),
+        ("after=", "request.malformed"),
         ("after=%00", "request.malformed"),
         (f"after=iss_{NOWHERE}", "request.malformed"),
         ("after=" + "A" * 1025, "request.malformed"),
@@ -322,7 +323,7 @@ def test_a_place_in_the_record_that_is_no_number_is_refused(tenant: Tenant, quer
     require_refused(tenant, before, answer, 400, "request.malformed")
 
 
-@pytest.mark.parametrize("query", ["serial=01", "dns_name=%FF", "issuer=%F0%9F%98%80", "after="])
+@pytest.mark.parametrize("query", ["serial=01", "dns_name=%FF", "issuer=%F0%9F%98%80"])
 def test_a_search_for_odd_values_finds_nothing_or_all(tenant: Tenant, query: str) -> None:
     assert tenant.caller.get(f"{CERTIFICATES}?{query}").status == 200
 

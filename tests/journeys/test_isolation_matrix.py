@@ -149,7 +149,12 @@ def list_certificates(world: World) -> Iterator[Attempt]:
 
 def get_certificate(world: World) -> Iterator[Attempt]:
     for identifier in (world.victim.good["id"], world.victim.revoked["id"]):
-        yield Attempt("GET", f"/v1/certificates/{identifier}", "certificate.unknown")
+        target = f"/v1/certificates/{identifier}"
+        yield Attempt("GET", target, "certificate.unknown")
+        for form in ("json", "pem", "der", "chain", "pkcs7"):
+            yield Attempt("GET", f"{target}?format={form}", "certificate.unknown")
+        accept = {"Accept": "application/pkix-cert"}
+        yield Attempt("GET", target, "certificate.unknown", None, accept)
 
 
 def revoke_certificate(world: World) -> Iterator[Attempt]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from tegata.kernel.ids import IssuerId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.pkix.crl import RevocationReason
 from tegata.registration.model import (
-    CertificateEntry,
     CertificateQuery,
     CertificateState,
     FingerprintMatch,
@@ -81,26 +81,33 @@ def state_at(not_after: datetime, status: CertificateStatus, now: datetime) -> C
     return CertificateState.EXPIRED if not_after < now else CertificateState.VALID
 
 
-def matches(query: CertificateQuery, entry: CertificateEntry, now: datetime) -> bool:
-    """Whether an entry meets every bound that is no octets' range: issuer, profile, state,
+def matches(
+    query: CertificateQuery,
+    issuer: IssuerId,
+    profile: str,
+    not_after: datetime,
+    status: CertificateStatus,
+    now: datetime,
+) -> bool:
+    """Whether a certificate meets every bound that is no octets' range: issuer, profile, state,
     window, and what the caller may see."""
-    if query.visible is not None and entry.issuer not in query.visible:
+    if query.visible is not None and issuer not in query.visible:
         return False
-    if query.issuer is not None and entry.issuer != query.issuer:
+    if query.issuer is not None and issuer != query.issuer:
         return False
-    if query.profile is not None and entry.profile != query.profile:
+    if query.profile is not None and profile != query.profile:
         return False
-    if query.expires_after is not None and entry.not_after < query.expires_after:
+    if query.expires_after is not None and not_after < query.expires_after:
         return False
-    if query.expires_before is not None and entry.not_after >= query.expires_before:
+    if query.expires_before is not None and not_after >= query.expires_before:
         return False
     match query.state:
         case None:
             return True
         case CertificateState.EXPIRED:
-            return entry.not_after < now
+            return not_after < now
         case state:
-            return state_at(entry.not_after, entry.status, now) is state
+            return state_at(not_after, status, now) is state
 
 
 def _malformed(detail: str) -> Problem:

@@ -12,12 +12,11 @@ from tegata.kernel.ids import CertificateId, encode_certificate_id, parse_certif
 from tegata.kernel.scope import TenantScope
 from tegata.registration.model import CertificateEntry, CertificatePage, CertificateQuery
 from tegata.registration.ports import EarlierRequest
-from tegata.registration.search import matches
 from tegata.store.cursor import encode_cursor, parse_cursor
 from tegata.store.instants import to_milliseconds
 from tegata.store.issuance import IssuanceReads
 from tegata.store.schema import idempotency
-from tegata.store.search import INDEXED_DIGITS, Key, Plan, entry_of, plan
+from tegata.store.search import INDEXED_DIGITS, Key, Plan, entry_of, is_meant, plan
 from tegata.store.statement import Row, Statement
 from tegata.store.unit import UnitBase
 
@@ -36,8 +35,7 @@ _FORGET = Statement(
     )
 )
 # Rows that are looked at for one page where no index holds together what was asked for.
-EXAMINED_MAXIMUM = 2000
-_EXAMINED_AT_ONCE = 500
+EXAMINED_MAXIMUM = 1000
 
 
 class RegistrationReads(IssuanceReads):
@@ -69,8 +67,10 @@ class RegistrationReads(IssuanceReads):
                 if len(found) == query.limit:
                     return CertificatePage(found, encode_cursor(query, last))
                 last = planned.order.key(row)
+                if planned.filtered and not is_meant(query, row, now):
+                    continue
                 entry = entry_of(row)
-                if matches(query, entry, now) and await self._is_meant(scope, query, entry):
+                if await self._goes_on(scope, query, entry):
                     found.append(entry)
             examined += len(rows)
             if examined >= EXAMINED_MAXIMUM:
@@ -90,9 +90,9 @@ class RegistrationReads(IssuanceReads):
                 yield rows
                 if len(rows) < at_once:
                     break
-                begin, at_once = planned.order.key(rows[-1]), _EXAMINED_AT_ONCE
+                begin, at_once = planned.order.key(rows[-1]), at_once * 2
 
-    async def _is_meant(
+    async def _goes_on(
         self, scope: TenantScope, query: CertificateQuery, entry: CertificateEntry
     ) -> bool:
         """Whether an entry's fingerprint goes on as asked, where the index ends before that."""

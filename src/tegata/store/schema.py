@@ -160,14 +160,14 @@ certificate = Table(
     _number("not_after"),
     _number("fingerprint"),
     PrimaryKeyConstraint("issuer", "serial", "epoch"),
-    # One for each order that a search can be read in (ADR 14). An issuer belongs to one tenant,
-    # and a fingerprint to one certificate: these two need no tenant before them.
+    # One for each order that a search can be read in (ADR 14). An issuer belongs to one tenant
+    # and needs none before it.
     Index("certificate_list", "tenant", "id"),
     Index("certificate_expiry", "tenant", "not_after", "id"),
     Index("certificate_profile", "tenant", "profile", "not_after", "id"),
     Index("certificate_issuer", "issuer", "not_after", "id"),
     Index("certificate_subject", "tenant", "subject", "id"),
-    Index("certificate_fingerprint", "fingerprint"),
+    Index("certificate_fingerprint", "tenant", "fingerprint"),
     postgresql_partition_by="RANGE (epoch)",
 )
 

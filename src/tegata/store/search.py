@@ -37,6 +37,7 @@ from tegata.registration.model import (
     NameMatch,
     SerialMatch,
 )
+from tegata.registration.search import matches
 from tegata.revocation.model import CertificateStatus, Status
 from tegata.store.instants import from_milliseconds, to_milliseconds
 from tegata.store.issuance import fingerprint_number, searchable
@@ -169,20 +170,10 @@ class Order(Enum):
     EXPIRY_OF_ISSUER = _Listing(_CERTIFICATES.where(_OF_ISSUER), *_EXPIRY)
     EXPIRY_OF_REVOKED = _Listing(_REVOKED, _REVOCATION_KEYS, _REVOCATION_PLACES)
     EXPIRY_OF_HELD = _Listing(_REVOKED.where(HELD), _REVOCATION_KEYS, _REVOCATION_PLACES)
-    NEWEST_OF_SUBJECT = _Listing(
-        _CERTIFICATES.where(certificate.c.subject == bindparam("subject")),
-        (certificate.c.id,),
-        (_ID,),
-    )
     SUBJECT = _Listing(
         _CERTIFICATES,
         (certificate.c.subject, certificate.c.id),
         (_PLACES["subject"], _ID),
-    )
-    NEWEST_OF_NAME = _Listing(
-        _NAMED.where(certificate_name.c.name == bindparam("name")),
-        (certificate_name.c.certificate,),
-        (_ID,),
     )
     NAME = _Listing(
         _NAMED, (certificate_name.c.name, certificate_name.c.certificate), (len(_COLUMNS), _ID)
@@ -261,6 +252,7 @@ INDEXED_DIGITS = 16
 # Before and after every instant, and every id, that the store can hold.
 _NEVER, _ALWAYS = -(1 << 62), 1 << 62
 _FIRST_ID, _LAST_ID = b"", b"\xff" * 17
+_GOOD = CertificateStatus(Status.GOOD)
 _END_OF_TEXT = "\U0010ffff" * 2
 
 
@@ -300,7 +292,7 @@ def _plan_match(query: CertificateQuery) -> Plan | None:
     if query.subject is not None:
         value = query.subject.value
         if not query.subject.prefix:
-            return _newest(Order.NEWEST_OF_SUBJECT, {"subject": value})
+            return _exactly(Order.SUBJECT, value)
         return Plan(Order.SUBJECT, (value, _FIRST_ID), text_after(value), {})
     return None
 
@@ -318,7 +310,7 @@ def _plan_serial(serial: SerialMatch, issuer_id: IssuerId | None) -> Plan:
 def _plan_name(name: NameMatch) -> Plan:
     value = searchable(GeneralName(name.kind, name.value))
     if not name.prefix:
-        return _newest(Order.NEWEST_OF_NAME, {"name": value})
+        return _exactly(Order.NAME, value)
     if name.kind is not GeneralNameKind.DNS:
         return Plan(Order.NAME, (value, _FIRST_ID), text_after(value), {})
     # The name itself, and what has a label below it. Not in one range: "-" sorts before ".".
@@ -328,8 +320,9 @@ def _plan_name(name: NameMatch) -> Plan:
     return Plan(Order.NAME, (value, _FIRST_ID), only, {}, then=subtree)
 
 
-def _newest(order: Order, fixed: Parameters) -> Plan:
-    return Plan(order, (_LAST_ID,), b"", fixed, ascending=False)
+def _exactly(order: Order, value: str) -> Plan:
+    """What is of one value, newest first."""
+    return Plan(order, (value, _LAST_ID), value, {}, ascending=False)
 
 
 def _plan_expiry(query: CertificateQuery, low: datetime | None, high: datetime | None) -> Plan:
@@ -343,7 +336,7 @@ def _plan_expiry(query: CertificateQuery, low: datetime | None, high: datetime |
     elif query.profile is not None:
         order, fixed = Order.EXPIRY_OF_PROFILE, {"profile": query.profile}
     elif low is None and high is None:
-        return _newest(Order.NEWEST, {})
+        return Plan(Order.NEWEST, (_LAST_ID,), _FIRST_ID, {}, ascending=False)
     from_, until = (
         _NEVER if low is None else to_milliseconds(low),
         _ALWAYS if high is None else to_milliseconds(high),
@@ -386,15 +379,25 @@ def text_after(prefix: str) -> str:
     return _END_OF_TEXT
 
 
+def status_of(row: Row) -> CertificateStatus:
+    """A certificate's status from the columns that every order has."""
+    revoked_at, reason = row[7:9]
+    if revoked_at is None:
+        return _GOOD
+    return CertificateStatus(
+        Status.REVOKED, from_milliseconds(revoked_at), REASON_BY_NUMBER[reason]
+    )
+
+
+def is_meant(query: CertificateQuery, row: Row, now: datetime) -> bool:
+    """Whether a row is what was searched for, as far as its columns say."""
+    not_after = from_milliseconds(row[6])
+    return matches(query, IssuerId(row[1]), row[3], not_after, status_of(row), now)
+
+
 def entry_of(row: Row) -> CertificateEntry:
     """A certificate from the columns that every order has."""
     identifier, issuer_id, serial, profile, subject, not_before, not_after = row[:7]
-    revoked_at, reason = row[7:9]
-    status = CertificateStatus(Status.GOOD)
-    if revoked_at is not None:
-        status = CertificateStatus(
-            Status.REVOKED, from_milliseconds(revoked_at), REASON_BY_NUMBER[reason]
-        )
     return CertificateEntry(
         id=encode_certificate_id(bytes(identifier)),
         issuer=IssuerId(issuer_id),
@@ -403,5 +406,5 @@ def entry_of(row: Row) -> CertificateEntry:
         subject=subject,
         not_before=from_milliseconds(not_before),
         not_after=from_milliseconds(not_after),
-        status=status,
+        status=status_of(row),
     )

@@ -18,7 +18,8 @@ from tegata.protocols.rest.bodies import (
     certificate_item,
     issuer_body,
 )
-from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation
+from tegata.protocols.rest.download import FORMS, chosen_form, download
+from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation, Parameter
 from tegata.protocols.rest.search import SEARCH_PARAMETERS, certificate_query
 from tegata.revocation.model import CertificateStatus, Status
 from tegata.tenancy.model import Action
@@ -50,6 +51,9 @@ async def get_certificate(call: Call[NoBody]) -> Answer:
         scope, CertificateId(call.path["certificate"])
     )
     call.principal.require_issuer(issuer.id)
+    form = chosen_form(call.query, call.accept)
+    if form is not None:
+        return Answer(None, download=download(form, certificate, issuer))
     status = await call.services.revocation.status(scope, certificate)
     return Answer(certificate_body(certificate, issuer, status))
 
@@ -128,6 +132,8 @@ OPERATIONS = (
         "GET", "/v1/certificates/{certificate}", "getCertificate", "Get a certificate",
         Action.CERTIFICATES_READ, "registration:certificate:get",
         NoBody, CertificateBody, 200, get_certificate,
+        (Parameter("format", "; ".join(("json", *FORMS)) + "; goes before Accept"),),
+        media_types=tuple(form.media_type for form in FORMS.values()),
     ),
     Operation(
         "POST", "/v1/certificates/{certificate}/revoke", "revokeCertificate",

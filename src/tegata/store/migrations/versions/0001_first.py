@@ -169,7 +169,7 @@ def _certificates(op: Operations) -> None:
         ("certificate_profile", ["tenant", "profile", "not_after", "id"]),
         ("certificate_issuer", ["issuer", "not_after", "id"]),
         ("certificate_subject", ["tenant", "subject", "id"]),
-        ("certificate_fingerprint", ["fingerprint"]),
+        ("certificate_fingerprint", ["tenant", "fingerprint"]),
     ):
         op.create_index(name, "certificate", columns)
     op.create_table(
