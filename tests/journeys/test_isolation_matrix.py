@@ -234,6 +234,14 @@ def list_tenants(_world: World) -> Iterator[Attempt]:
     yield Attempt("GET", "/v1/tenants", "authorization.denied")
 
 
+def set_notices(world: World) -> Iterator[Attempt]:
+    body = {"addresses": [], "tenant": world.victim.tenant.id}
+    yield Attempt("PUT", "/v1/expiry-notices", "request.unknown-field", body)
+    address = f"{world.victim.tenant.id}@example.test\r\nBcc: other@example.test"
+    yield Attempt("PUT", "/v1/expiry-notices", "request.malformed", {"addresses": [address]})
+    yield Attempt("PUT", "/v1/expiry-notices", None, {"addresses": []})
+
+
 CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
     ("POST", "/v1/certificates"): issue,
     ("GET", "/v1/certificates"): list_certificates,
@@ -241,6 +249,8 @@ CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
     ("POST", "/v1/certificates/{certificate}/revoke"): revoke_certificate,
     ("GET", "/v1/issuers"): list_own("/v1/issuers"),
     ("GET", "/v1/issuers/{issuer}"): get_issuer,
+    ("GET", "/v1/expiry-notices"): list_own("/v1/expiry-notices"),
+    ("PUT", "/v1/expiry-notices"): set_notices,
     ("GET", "/v1/profiles"): list_own("/v1/profiles"),
     ("POST", "/v1/tokens"): create_token,
     ("GET", "/v1/tokens"): list_own("/v1/tokens"),

@@ -178,6 +178,29 @@ def profile_group() -> None:
     """Certificate profiles."""
 
 
+@click.group("notice")
+def notice_group() -> None:
+    """Notices by mail before certificates expire."""
+
+
+@notice_group.command("set")
+@_connected
+@click.option("--address", "addresses", multiple=True, help="Whom to tell; none turns it off.")
+@click.option("--days", multiple=True, type=int, help="How many days before: 30, 14, 7 and 1.")
+@click.option("--language", type=click.Choice(["en", "ja"]), default="en", show_default=True)
+def set_notices(
+    context: Path,
+    token_file: Path | None,
+    addresses: tuple[str, ...],
+    days: tuple[int, ...],
+    language: str,
+) -> None:
+    """Say who is told before certificates expire, and when."""
+    body: dict[str, Any] = {"addresses": list(addresses), "language": language}
+    body |= {"days": list(days)} if days else {}
+    _show(Client.open(context, token_file).call("PUT", "/v1/expiry-notices", body))
+
+
 @click.group("token")
 def token_group() -> None:
     """Tokens: create, list, revoke."""
@@ -267,6 +290,7 @@ def create_tenant_token(context: Path, token_file: Path | None, tenant: str, nam
 
 
 issuer_group.add_command(_lister("list", "/v1/issuers", "List certification authorities."))
+notice_group.add_command(_lister("show", "/v1/expiry-notices", "Show who is told, and when."))
 profile_group.add_command(_lister("list", "/v1/profiles", "List certificate profiles."))
 token_group.add_command(_lister("list", "/v1/tokens", "List tokens, without their secrets."))
 tenant_group.add_command(_lister("list", "/v1/tenants", "List tenants."))
@@ -275,6 +299,7 @@ CLIENT_COMMANDS: tuple[click.Command, ...] = (
     certificate,
     issuer_group,
     profile_group,
+    notice_group,
     token_group,
     refused_key_group,
     tenant_group,

@@ -13,10 +13,12 @@ from tegata.kernel.ids import IssuerId, NodeId, encode_id, time_ordered
 from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.scope import TenantScope
 from tegata.main.settings import Settings
+from tegata.outbound.smtp import SmtpMailer
 from tegata.outbound.system import SystemClock, SystemRandomness
 from tegata.profiles.catalogue import OCSP_RESPONDER
 from tegata.protocols.ocsp.endpoints import OcspForms
 from tegata.registration.screening import KeyScreening, RefusedKeyService
+from tegata.registration.notices import NoticeService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.presigned import PresignedAnswers
 from tegata.revocation.rules import CRL_PERIOD
@@ -64,6 +66,8 @@ class Platform:
     status_feed: StatusFeed
     tokens: TokenService
     tenants: TenantService
+    notices: NoticeService
+    mailer: SmtpMailer | None
 
 
 async def open_database(settings: Settings, clock: Clock, reserve: DiskReserve) -> Database:
@@ -111,6 +115,7 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
     hierarchy = HierarchyService(store, signer, issuance, clock, randomness)
     crls = CrlService(store, signer, clock)
     key_list = KeyListFile(settings.key_list)
+    mailer = SmtpMailer(settings.smtp) if settings.smtp is not None else None
 
     async def schedule(scope: TenantScope, issuer: IssuerId) -> None:
         """The recurring work of an issuer: its CRL daily, its responder before it expires."""
@@ -141,4 +146,6 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         status_feed=StatusFeed(database),
         tokens=TokenService(store, clock, randomness),
         tenants=TenantService(store, keys, hierarchy, crls, clock, randomness, schedule),
+        notices=NoticeService(store, mailer, clock, randomness),
+        mailer=mailer,
     )

@@ -81,6 +81,8 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
         await asyncio.gather(*(listener.stop() for listener in listeners))
         await worker.stop()
         await watch.stop()
+        if platform.mailer is not None:
+            platform.mailer.close()
         await _close_blocks(platform)
         await platform.database.close()
         await platform.signer.close()
@@ -121,6 +123,7 @@ def _listeners(
         platform.enrolment,
         platform.revocation,
         platform.refused_keys,
+        platform.notices,
         sockets.api_url,
     )
     clock, maximum, timeout = platform.clock, _connections_allowed(), settings.request_timeout

@@ -21,6 +21,7 @@ from tegata.main.settings import (
     Pkcs11Settings,
     Settings,
     SettingsError,
+    parse_smtp,
 )
 from tegata.store.disk import MEBIBYTE
 from tegata.store.inventory import InventoryError
@@ -52,6 +53,11 @@ from tegata.store.key_list import KeyListError, build_key_list
 @click.option(
     "--status-memory", default=128, show_default=True, help="MiB of OCSP answers kept in memory."
 )
+@click.option("--smtp", help="A mail server: smtp://HOST:PORT (STARTTLS) or smtps://HOST:PORT.")
+@click.option("--smtp-from", help="The address that notices come from.")
+@click.option("--smtp-user", help="The name to log in with.")
+@click.option("--smtp-password-file", type=click.Path(path_type=Path), help="Its password.")
+@click.option("--smtp-ca", type=click.Path(path_type=Path), help="Whom to trust, in PEM.")
 @click.option("--request-timeout", type=float, default=REQUEST_TIMEOUT, hidden=True)
 def serve_command(
     *,
@@ -69,6 +75,11 @@ def serve_command(
     key_list: Path | None,
     disk_reserve: int,
     status_memory: int,
+    smtp: str | None,
+    smtp_from: str | None,
+    smtp_user: str | None,
+    smtp_password_file: Path | None,
+    smtp_ca: Path | None,
     request_timeout: float,
 ) -> None:
     """Run the platform; print one JSON line when ready."""
@@ -86,6 +97,7 @@ def serve_command(
             key_list=key_list,
             disk_reserve=disk_reserve * MEBIBYTE,
             status_memory=status_memory * MEBIBYTE,
+            smtp=parse_smtp(smtp, smtp_from, smtp_user, smtp_password_file, smtp_ca),
             request_timeout=request_timeout,
         )
     except SettingsError as error:

@@ -15,8 +15,9 @@ from tegata.registration.ports import EarlierRequest
 from tegata.store.cursor import encode_cursor, parse_cursor
 from tegata.store.instants import to_milliseconds
 from tegata.store.issuance import IssuanceReads
+from tegata.store.orders import Key, entry_of, is_meant
 from tegata.store.schema import idempotency
-from tegata.store.search import INDEXED_DIGITS, Key, Plan, entry_of, is_meant, plan
+from tegata.store.search import INDEXED_DIGITS, Plan, plan
 from tegata.store.statement import Row, Statement
 from tegata.store.unit import UnitBase
 

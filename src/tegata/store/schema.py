@@ -288,6 +288,40 @@ rsa_modulus = Table(
     sqlite_with_rowid=False,
 )
 
+notice_setting = Table(
+    "notice_setting",
+    metadata,
+    _text("tenant"),
+    _text("addresses"),
+    _text("days"),
+    _text("language"),
+    _number("changed_at"),
+    PrimaryKeyConstraint("tenant"),
+)
+
+# Up to which notAfter certificates were told of, for each number of days before.
+notice_mark = Table(
+    "notice_mark",
+    metadata,
+    _text("tenant"),
+    Column("days", Integer, nullable=False, autoincrement=False),
+    _number("told_until"),
+    PrimaryKeyConstraint("tenant", "days"),
+)
+
+notice_mail = Table(
+    "notice_mail",
+    metadata,
+    _text("tenant"),
+    _text("id"),
+    _number("created_at"),
+    _text("addresses"),
+    _text("language"),
+    _text("subject"),
+    _text("content"),
+    PrimaryKeyConstraint("tenant", "id"),
+)
+
 audit_event = Table(
     "audit_event",
     metadata,

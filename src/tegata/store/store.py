@@ -8,6 +8,7 @@ from tegata.kernel.signing import DataKeyKind
 from tegata.store.database import Database
 from tegata.store.issuance import IssuanceWrites
 from tegata.store.keys import KeyReads, KeyWrites
+from tegata.store.notices import NoticeReads, NoticeWrites
 from tegata.store.reads import DataKeys
 from tegata.store.refused_keys import RefusedKeyReads, RefusedKeyWrites
 from tegata.store.registration import RegistrationReads, RegistrationWrites
@@ -22,12 +23,15 @@ class Unit(
     RevocationWrites,
     RegistrationWrites,
     RefusedKeyWrites,
+    NoticeWrites,
     TenancyWrites,
 ):
     """A unit of work with the writes of every room."""
 
 
-class Store(KeyReads, RevocationReads, RegistrationReads, RefusedKeyReads, TenancyReads):
+class Store(
+    KeyReads, RevocationReads, RegistrationReads, RefusedKeyReads, NoticeReads, TenancyReads
+):
     """Implements the stores of every room."""
 
     def __init__(

@@ -19,6 +19,7 @@ from tegata.kernel.wording import choose_language
 from tegata.protocols.http import Request, Response
 from tegata.protocols.rest.problems import problem_response
 from tegata.registration.screening import RefusedKeyService
+from tegata.registration.notices import NoticeService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.service import RevocationService
 from tegata.tenancy.model import Action, Principal
@@ -40,6 +41,7 @@ class Services:
     enrolment: EnrolmentService
     revocation: RevocationService
     refused_keys: RefusedKeyService
+    notices: NoticeService
     base_url: str
 
 

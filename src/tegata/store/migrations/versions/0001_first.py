@@ -48,6 +48,7 @@ def upgrade(op: Operations) -> None:
     _certificates(op)
     _status(op)
     _screening(op)
+    _notices(op)
     _record(op)
 
 
@@ -256,6 +257,36 @@ def _screening(op: Operations) -> None:
         _number("created_at"),
         PrimaryKeyConstraint("tenant", "modulus_sha256"),
         sqlite_with_rowid=False,
+    )
+
+
+def _notices(op: Operations) -> None:
+    op.create_table(
+        "notice_setting",
+        _text("tenant"),
+        _text("addresses"),
+        _text("days"),
+        _text("language"),
+        _number("changed_at"),
+        PrimaryKeyConstraint("tenant"),
+    )
+    op.create_table(
+        "notice_mark",
+        _text("tenant"),
+        _small("days"),
+        _number("told_until"),
+        PrimaryKeyConstraint("tenant", "days"),
+    )
+    op.create_table(
+        "notice_mail",
+        _text("tenant"),
+        _text("id"),
+        _number("created_at"),
+        _text("addresses"),
+        _text("language"),
+        _text("subject"),
+        _text("content"),
+        PrimaryKeyConstraint("tenant", "id"),
     )
 
 
