@@ -33,7 +33,9 @@ _CANONICAL = b'{"action":"issuance:certificate:issue"}'.ljust(420)
 _Rows = dict[Table, list[tuple[Any, ...]]]
 
 
-def _batches(tenant: str, issuers: Sequence[str], count: int, first_event: int) -> Iterator[_Rows]:
+def _batches(
+    tenant: str, issuers: Sequence[str], count: int, first_event: int, events: bool
+) -> Iterator[_Rows]:
     """Rows as the platform writes them: random serials, ids in the order of time. Lives differ,
     a tenth has expired, one in a hundred is revoked, one in a thousand is of a rare profile."""
     now = int(time.time() * 1000)
@@ -66,9 +68,10 @@ def _batches(tenant: str, issuers: Sequence[str], count: int, first_event: int) 
                 rows[revocation].append(
                     (tenant, issuer, serial, month, identifier, now, reason, bytes(40), not_after)
                 )
-            sequence = first_event + number
-            digest = hashlib.sha256(sequence.to_bytes(8, "big")).digest()
-            rows[audit_event].append((tenant, sequence, _CANONICAL, digest, bytes(280)))
+            if events:
+                sequence = first_event + number
+                digest = hashlib.sha256(sequence.to_bytes(8, "big")).digest()
+                rows[audit_event].append((tenant, sequence, _CANONICAL, digest, bytes(280)))
         yield rows
 
 
@@ -78,7 +81,9 @@ def _profile(number: int) -> str:
     return "tls-client" if number % 10 == 3 else "tls-server"
 
 
-def preload_sqlite(data: Path, tenant: str, issuers: Sequence[str], count: int) -> None:
+def preload_sqlite(
+    data: Path, tenant: str, issuers: Sequence[str], count: int, *, events: bool = True
+) -> None:
     """Fill the SQLite store of a data folder."""
     connection = sqlite3.connect(data / "tegata.sqlite", isolation_level=None)
     connection.execute("PRAGMA synchronous = OFF")
@@ -86,19 +91,21 @@ def preload_sqlite(data: Path, tenant: str, issuers: Sequence[str], count: int) 
     (head,) = connection.execute(
         "SELECT sequence FROM audit_head WHERE tenant = ?", (tenant,)
     ).fetchone()
-    for rows in _batches(tenant, issuers, count, head + 1):
+    for rows in _batches(tenant, issuers, count, head + 1, events):
         connection.execute("BEGIN")
         for table, added in rows.items():
             connection.executemany(sqlite_insert(table), added)
         connection.execute("COMMIT")
     connection.execute(
-        "UPDATE audit_head SET sequence = ? WHERE tenant = ?", (head + count, tenant)
+        "UPDATE audit_head SET sequence = ? WHERE tenant = ?", (head + count * events, tenant)
     )
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
 
 
-def preload_postgres(url: str, tenant: str, issuers: Sequence[str], count: int) -> None:
+def preload_postgres(
+    url: str, tenant: str, issuers: Sequence[str], count: int, *, events: bool = True
+) -> None:
     """Fill a PostgreSQL store; the connection's role must be its owner."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SELECT set_config('tegata.tenant', %s, false)", (tenant,))
@@ -108,11 +115,11 @@ def preload_postgres(url: str, tenant: str, issuers: Sequence[str], count: int) 
         ).fetchone()
         assert found is not None
         head: int = found[0]
-        for rows in _batches(tenant, issuers, count, head + 1):
+        for rows in _batches(tenant, issuers, count, head + 1, events):
             for table, added in rows.items():
                 _copy(connection, table, added)
         connection.execute(
-            "UPDATE audit_head SET sequence = %s WHERE tenant = %s", (head + count, tenant)
+            "UPDATE audit_head SET sequence = %s WHERE tenant = %s", (head + count * events, tenant)
         )
         connection.execute("VACUUM ANALYZE")
         connection.execute("CHECKPOINT")

@@ -210,9 +210,9 @@ def main() -> None:
         issuers = sorted((each["id"] for each in items), key=lambda each: each != context["issuer"])
         begun = time.perf_counter()
         if url:
-            preload_postgres(url, context["tenant"], issuers, chosen.certificates)
+            preload_postgres(url, context["tenant"], issuers, chosen.certificates, events=False)
         else:
-            preload_sqlite(data, context["tenant"], issuers, chosen.certificates)
+            preload_sqlite(data, context["tenant"], issuers, chosen.certificates, events=False)
         print(f"{chosen.certificates} certificates in {time.perf_counter() - begun:.0f} s")
         with running(data, *options) as run:
             measure(chosen.engine, run, chosen.certificates, chosen.requests)
