@@ -172,7 +172,7 @@ class Endpoint(Generic[Body]):
             query=given,
             idempotency_key=request.find_header(b"idempotency-key"),
             digest=digest,
-            accept=header(request, b"accept") if self._operation.media_types else "",
+            accept=request.header(b"accept"),
         )
 
     def _decode(self, request: Request, octets: bytes) -> Body:
@@ -215,8 +215,8 @@ class Endpoint(Generic[Body]):
         if answer.download is not None:
             name = answer.download.name
             headers["content-disposition"] = f'attachment; filename="{name}"'
-            headers["content-type"] = answer.download.media_type
-            return Response(answer.download.octets, self._operation.status, headers)
+            media_type = answer.download.media_type
+            return Response(self._operation.status, answer.download.octets, media_type, headers)
         if answer.location is not None:
             headers["location"] = self._services.base_url + answer.location
         if answer.body is None:
