@@ -347,10 +347,7 @@ class MemoryStore:
                 reverse=True,
             )
             if each.tenant == scope.tenant
-            and (
-                query.serial is None
-                or query.serial.lowest <= each.serial <= query.serial.highest
-            )
+            and (query.serial is None or query.serial.lowest <= each.serial <= query.serial.highest)
             and (query.after is None or each.id < query.after)
             and (query.name is None or query.name.value in _dns_names(each))
         ]

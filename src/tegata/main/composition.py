@@ -17,8 +17,8 @@ from tegata.outbound.smtp import SmtpMailer
 from tegata.outbound.system import SystemClock, SystemRandomness
 from tegata.profiles.catalogue import OCSP_RESPONDER
 from tegata.protocols.ocsp.endpoints import OcspForms
-from tegata.registration.screening import KeyScreening, RefusedKeyService
 from tegata.registration.notices import NoticeService
+from tegata.registration.screening import KeyScreening, RefusedKeyService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.presigned import PresignedAnswers
 from tegata.revocation.rules import CRL_PERIOD

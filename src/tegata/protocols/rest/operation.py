@@ -18,8 +18,8 @@ from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.wording import choose_language
 from tegata.protocols.http import Request, Response
 from tegata.protocols.rest.problems import problem_response
-from tegata.registration.screening import RefusedKeyService
 from tegata.registration.notices import NoticeService
+from tegata.registration.screening import RefusedKeyService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.service import RevocationService
 from tegata.tenancy.model import Action, Principal

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from tegata.kernel.ids import IssuerId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.pkix.names import GeneralNameKind
-from tegata.protocols.rest.operation import Call, NoBody, Parameter
+from tegata.protocols.rest.operation import Call, NoBody, Parameter, id_schema
 from tegata.registration.model import (
     PAGE_DEFAULT,
     PAGE_MAXIMUM,
@@ -24,28 +24,55 @@ from tegata.registration.model import (
 from tegata.registration.search import fingerprint_match, serial_match, serial_prefix_match
 
 _KINDS = ", ".join(GeneralNameKind)
-PAGE_PARAMETERS = (
-    Parameter("limit", f"items on a page, 1 to {PAGE_MAXIMUM}"),
-    Parameter("after", "the `next` of the page before"),
-)
-SEARCH_PARAMETERS = (
-    Parameter("issuer", "only of this issuer"),
-    Parameter("profile", "only of this profile"),
-    Parameter("state", "only " + ", ".join(CertificateState)),
-    Parameter("expires_after", "only what expires then or later (RFC 3339, or a date)"),
-    Parameter("expires_before", "only what expires before then (RFC 3339, or a date)"),
-    Parameter("name", f"only with this alternative name, KIND:VALUE; kinds are {_KINDS}"),
-    Parameter("name_prefix", "only with a name that begins so; dns: the name and its subtree"),
-    Parameter("dns_name", "the same as name=dns:"),
-    Parameter("subject", "only with this subject, as lists show it"),
-    Parameter("subject_prefix", "only with a subject that begins so"),
-    Parameter("serial", "only with this serial number (hexadecimal)"),
-    Parameter("serial_prefix", "only with a serial number that begins so (hexadecimal)"),
-    Parameter("fingerprint", "only with this SHA-256 of its DER (hexadecimal)"),
-    Parameter("fingerprint_prefix", "only with a SHA-256 that begins so (hexadecimal)"),
-    *PAGE_PARAMETERS,
-)
 _TEXT_MAXIMUM = 1024
+PAGE_LIMIT = Parameter(
+    "limit",
+    "items on a page",
+    {"type": "integer", "minimum": 1, "maximum": PAGE_MAXIMUM, "default": PAGE_DEFAULT},
+)
+_TEXT: Mapping[str, str | int] = {"type": "string", "minLength": 1, "maxLength": _TEXT_MAXIMUM}
+_AFTER: Mapping[str, str | int] = {
+    "type": "string",
+    "pattern": f"^[A-Za-z0-9_-]{{1,{_TEXT_MAXIMUM}}}$",
+}
+# 1 to 20 octets (RFC 5280 section 4.1.2.2), with colons between them or without.
+_SERIAL: Mapping[str, str | int] = {
+    "type": "string", "pattern": "^[0-9A-Fa-f]{1,2}(:?[0-9A-Fa-f]{2}){0,19}$",
+}  # fmt: skip
+# RFC 1035 section 2.3.4, as text.
+_DNS_NAME: Mapping[str, str | int] = {"type": "string", "minLength": 1, "maxLength": 253}
+_STATE: Mapping[str, str | int] = {
+    "type": "string", "pattern": "^(" + "|".join(CertificateState) + ")$",
+}  # fmt: skip
+_NAME: Mapping[str, str | int] = {
+    "type": "string", "pattern": "^(" + "|".join(GeneralNameKind) + "):.+$",
+    "maxLength": _TEXT_MAXIMUM,
+}  # fmt: skip
+_DATE: Mapping[str, str | int] = {"type": "string", "format": "date"}
+SEARCH_PARAMETERS = (
+    Parameter("issuer", "only of this issuer", id_schema("iss")),
+    Parameter("profile", "only of this profile", _TEXT),
+    Parameter("state", "only in this state", _STATE),
+    Parameter("expires_after", "only what expires then or later (a date, or RFC 3339)", _DATE),
+    Parameter("expires_before", "only what expires before then (a date, or RFC 3339)", _DATE),
+    Parameter("name", "only with this alternative name", _NAME),
+    Parameter("name_prefix", "only with a name that begins so; dns: name and subtree", _NAME),
+    Parameter("dns_name", "the same as name=dns:", _DNS_NAME),
+    Parameter("subject", "only with this subject, as lists show it", _TEXT),
+    Parameter("subject_prefix", "only with a subject that begins so", _TEXT),
+    Parameter("serial", "only with this serial number (hexadecimal)", _SERIAL),
+    Parameter("serial_prefix", "only with a serial number that begins so (hexadecimal)", _SERIAL),
+    Parameter(
+        "fingerprint", "only with this SHA-256 of its DER (hexadecimal)",
+        {"type": "string", "pattern": "^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}$"},
+    ),
+    Parameter(
+        "fingerprint_prefix", "only with a SHA-256 that begins so (hexadecimal)",
+        {"type": "string", "pattern": "^[0-9A-Fa-f]{8,64}$"},
+    ),
+    PAGE_LIMIT,
+    Parameter("after", "the `next` of the page before", _AFTER),
+)  # fmt: skip
 _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d([Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+ -]\d\d:\d\d))?", re.ASCII
 )
