@@ -36,7 +36,7 @@ _FORGET = Statement(
     )
 )
 # Rows that are looked at for one page where no index holds together what was asked for.
-EXAMINED_MAXIMUM = 1000
+EXAMINED_MAXIMUM = 300
 
 
 class RegistrationReads(IssuanceReads):
