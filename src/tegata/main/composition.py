@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,6 +98,17 @@ def node_id(data: Path, clock: Clock, randomness: Randomness) -> NodeId:
     return NodeId(file.read_text())
 
 
+def _schedule(jobs: JobQueue, clock: Clock) -> Callable[[TenantScope, IssuerId], Awaitable[None]]:
+    async def schedule(scope: TenantScope, issuer: IssuerId) -> None:
+        """The recurring work of an issuer: its CRL daily, its responder before it expires."""
+        now = clock.now()
+        await jobs.want(CRL_JOB, issuer, scope.tenant, now + CRL_PERIOD)
+        renewal = now + OCSP_RESPONDER.validity - RESPONDER_RENEWAL
+        await jobs.want(RESPONDER_JOB, issuer, scope.tenant, renewal)
+
+    return schedule
+
+
 async def compose(settings: Settings, public_url: str, socket: Path) -> Platform:
     """Wire the platform. The signer process must be running."""
     clock, randomness = SystemClock(), SystemRandomness()
@@ -116,13 +128,6 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
     crls = CrlService(store, signer, clock)
     key_list = KeyListFile(settings.key_list)
     mailer = SmtpMailer(settings.smtp) if settings.smtp is not None else None
-
-    async def schedule(scope: TenantScope, issuer: IssuerId) -> None:
-        """The recurring work of an issuer: its CRL daily, its responder before it expires."""
-        now = clock.now()
-        await jobs.want(CRL_JOB, issuer, scope.tenant, now + CRL_PERIOD)
-        renewal = now + OCSP_RESPONDER.validity - RESPONDER_RENEWAL
-        await jobs.want(RESPONDER_JOB, issuer, scope.tenant, renewal)
 
     return Platform(
         node=node,
@@ -145,7 +150,9 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         presigned=presigned,
         status_feed=StatusFeed(database),
         tokens=TokenService(store, clock, randomness),
-        tenants=TenantService(store, keys, hierarchy, crls, clock, randomness, schedule),
+        tenants=TenantService(
+            store, keys, hierarchy, crls, clock, randomness, _schedule(jobs, clock)
+        ),
         notices=NoticeService(store, mailer, clock, randomness),
         mailer=mailer,
     )
