@@ -51,6 +51,7 @@ class ProblemCode(StrEnum):
     STORAGE_EXHAUSTED = "storage.exhausted"
     STORAGE_UNAVAILABLE = "storage.unavailable"
     OUTCOME_UNKNOWN = "outcome.unknown"
+    MAIL_UNAVAILABLE = "mail.unavailable"
     OVERLOADED = "overloaded"
 
 

@@ -9,6 +9,7 @@ from tegata.store.database import Database
 from tegata.store.issuance import IssuanceWrites
 from tegata.store.keys import KeyReads, KeyWrites
 from tegata.store.nodes import NodeReads, NodeWrites
+from tegata.store.notices import NoticeReads, NoticeWrites
 from tegata.store.reads import DataKeys
 from tegata.store.refused_keys import RefusedKeyReads, RefusedKeyWrites
 from tegata.store.registration import RegistrationReads, RegistrationWrites
@@ -23,13 +24,22 @@ class Unit(
     RevocationWrites,
     RegistrationWrites,
     RefusedKeyWrites,
+    NoticeWrites,
     TenancyWrites,
     NodeWrites,
 ):
     """A unit of work with the writes of every room."""
 
 
-class Store(KeyReads, RevocationReads, RegistrationReads, RefusedKeyReads, TenancyReads, NodeReads):
+class Store(
+    KeyReads,
+    RevocationReads,
+    RegistrationReads,
+    RefusedKeyReads,
+    NoticeReads,
+    TenancyReads,
+    NodeReads,
+):
     """Implements the stores of every room."""
 
     def __init__(

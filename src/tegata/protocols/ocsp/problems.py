@@ -34,6 +34,7 @@ _UNAUTHORIZED = {
     ProblemCode.CERTIFICATE_UNKNOWN,
 }
 _INTERNAL = {
+    ProblemCode.MAIL_UNAVAILABLE,
     ProblemCode.CERTIFICATE_REVOKED,
     ProblemCode.REASON_UNKNOWN,
     ProblemCode.CSR_MALFORMED,

@@ -70,6 +70,7 @@ TABLE = {
     ProblemCode.STORAGE_EXHAUSTED: HttpProblem(503, "There is no space for new work now"),
     ProblemCode.STORAGE_UNAVAILABLE: HttpProblem(503, "The database cannot be used now"),
     ProblemCode.OUTCOME_UNKNOWN: HttpProblem(503, "Whether the request was carried out is unknown"),
+    ProblemCode.MAIL_UNAVAILABLE: HttpProblem(503, "Mail cannot be sent now"),
     ProblemCode.OVERLOADED: HttpProblem(503, "The service is too busy now"),
 }
 # Seconds after which trying again makes sense (RFC 9110 section 10.2.3).
