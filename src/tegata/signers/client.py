@@ -20,7 +20,14 @@ from tegata.issuance.serials import SerialBlock
 from tegata.kernel.finding import Finding, Severity
 from tegata.kernel.ids import BlockId, KeyId, TenantId
 from tegata.kernel.problem import Problem, ProblemCode
-from tegata.kernel.signing import DataKeyKind, KeyAlgorithm, KeyPurpose, SigningKey
+from tegata.kernel.signing import (
+    DataKeyKind,
+    KeyAlgorithm,
+    KeyPurpose,
+    SignatureAlgorithm,
+    SigningKey,
+    choose_signature_algorithm,
+)
 from tegata.profiles.lint import RULE_SET
 from tegata.signers import messages
 from tegata.signers.reservations import ReservedBlock
@@ -120,15 +127,22 @@ class SignerClient:
         purpose: KeyPurpose,
         subject: bytes,
         authority: tuple[bytes, bytes] = (b"", b""),
+        algorithm: KeyAlgorithm = KeyAlgorithm.P256,
+        signature_algorithm: SignatureAlgorithm | None = None,
     ) -> SigningKey:
-        """Make a P-256 key. `authority` is a responder's CA: its subject and public key."""
-        request = messages.CreateKey(tenant, purpose, KeyAlgorithm.P256, subject, *authority)
+        """Make a key. `authority` is a responder's CA: its subject and public key.
+
+        Raises `Problem(key.algorithm-refused)` for what the key store does not do.
+        """
+        chosen = choose_signature_algorithm(algorithm, signature_algorithm)
+        request = messages.CreateKey(tenant, purpose, algorithm, chosen, subject, *authority)
         created = await self._call(request, messages.KeyCreated)
         made = SigningKey(
             KeyId(created.key),
             tenant,
             purpose,
-            KeyAlgorithm.P256,
+            algorithm,
+            chosen,
             created.public_key,
             created.sealed,
         )
