@@ -62,7 +62,9 @@ def make_authorities(
     `token` is a PKCS#11 module, a label and a file with the PIN.
     """
     program = ("-m", __name__, str(data), ",".join(names), *token)
-    printed = run(sys.executable, *program, environment={**plain_environment(), **(environment or {})})
+    printed = run(
+        sys.executable, *program, environment={**plain_environment(), **(environment or {})}
+    )
     made: dict[str, list[str]] = json.loads(printed.splitlines()[-1])
     return made
 
