@@ -79,7 +79,7 @@ def request_of(kind: str) -> str:
 def revoked_and_listed(platform: Running, issuer: str, folder: Path) -> tuple[Issued, Path]:
     """A revoked certificate, and a CRL (PEM) in which it stands."""
     revoked = issue(platform, issuer)
-    platform.revoke(revoked)
+    platform.revoke(revoked, "superseded")  # not compromised: other tests use the same key
 
     def listing() -> x509.CertificateRevocationList | None:
         crl = platform.crl(issuer)
