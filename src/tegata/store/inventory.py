@@ -85,7 +85,10 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         "secret_hash": _derived(_TENANT_LIFE),
     },
     "signing_key": {
-        **_all(_provider(_CA_RECORDS), "tenant", "id", "purpose", "algorithm", "created_at"),
+        **_all(
+            _provider(_CA_RECORDS),
+            "tenant", "id", "purpose", "algorithm", "signature_algorithm", "created_at",
+        ),
         "public_key": _public(_CA_RECORDS),
         "sealed": _provider("destroyed with the issuer", "sealing key"),
     },

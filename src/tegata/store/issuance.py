@@ -247,7 +247,12 @@ class IssuanceReads(ReadsBase):
             key=key,
             certificate=bytes(der),
             chain=(bytes(der), *above),
-            facts=IssuerFacts(tbs.subject, key_identifier(tbs.public_key), tbs.not_after),
+            facts=IssuerFacts(
+                tbs.subject,
+                key_identifier(tbs.public_key),
+                tbs.not_after,
+                key.signature_algorithm,
+            ),
             not_before=tbs.not_before,
             ocsp_url=ocsp,
             crl_url=crl,

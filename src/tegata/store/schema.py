@@ -83,6 +83,7 @@ signing_key = Table(
     _text("id"),
     _text("purpose"),
     _text("algorithm"),
+    _text("signature_algorithm"),
     _octets("public_key"),
     _octets("sealed"),
     _number("created_at"),

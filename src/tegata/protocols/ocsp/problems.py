@@ -47,6 +47,7 @@ _INTERNAL = {
     ProblemCode.LINT_REFUSED,
     ProblemCode.SERIAL_NOT_RESERVED,
     ProblemCode.KEY_PURPOSE_REFUSED,
+    ProblemCode.KEY_ALGORITHM_REFUSED,
     ProblemCode.IDEMPOTENCY_MISMATCH,
     ProblemCode.IDEMPOTENCY_IN_PROGRESS,
     ProblemCode.CONFLICT,

@@ -139,6 +139,8 @@ class IssuerBody(msgspec.Struct):
     id: str
     name: str
     kind: str
+    key_algorithm: str
+    signature_algorithm: str
     parent: str | None
     not_before: str
     not_after: str
@@ -292,6 +294,8 @@ def issuer_body(issuer: Issuer) -> IssuerBody:
         id=issuer.id,
         name=issuer.name,
         kind=issuer.key.purpose,
+        key_algorithm=issuer.key.algorithm,
+        signature_algorithm=issuer.key.signature_algorithm,
         parent=issuer.parent,
         not_before=_text(issuer.not_before),
         not_after=_text(issuer.facts.not_after) if issuer.facts.not_after else "",

@@ -59,6 +59,9 @@ TABLE = {
     ),
     ProblemCode.SERIAL_NOT_RESERVED: HttpProblem(500, "The serial number is not reserved"),
     ProblemCode.KEY_PURPOSE_REFUSED: HttpProblem(500, "The key may not sign this"),
+    ProblemCode.KEY_ALGORITHM_REFUSED: HttpProblem(
+        422, "The key cannot be of that algorithm, or cannot sign that way"
+    ),
     ProblemCode.IDEMPOTENCY_MISMATCH: HttpProblem(
         422, "The idempotency key was used for another request"
     ),

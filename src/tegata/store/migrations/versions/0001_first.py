@@ -92,6 +92,7 @@ def _issuers(op: Operations) -> None:
         _text("id"),
         _text("purpose"),
         _text("algorithm"),
+        _text("signature_algorithm"),
         _octets("public_key"),
         _octets("sealed"),
         _number("created_at"),
