@@ -94,8 +94,8 @@ def _issuer(key: SigningKey, algorithm: SignatureAlgorithm) -> Issuer:
 def signer(tmp_path: Path) -> Iterator[Signer]:
     """A signer with keys in memory."""
     clock, randomness = FakeClock(NOW), CountingRandomness("custodian")
-    reservations = Reservations(tmp_path / "journal", clock, randomness)
     sealer = RecordSealer(FileSealingRoot(bytes(32)), randomness)
+    reservations = Reservations(tmp_path / "journal", clock, randomness, sealer)
     yield Signer(Custodian(SoftwareBackEnd(), sealer, reservations, clock, randomness))
     reservations.close()
 
@@ -200,8 +200,8 @@ def test_what_the_key_store_does_not_do_is_refused_before_anything_is_made(
             return algorithm is KeyAlgorithm.P256
 
     clock, randomness = FakeClock(NOW), CountingRandomness("custodian")
-    reservations = Reservations(tmp_path / "journal", clock, randomness)
     sealer = RecordSealer(FileSealingRoot(bytes(32)), randomness)
+    reservations = Reservations(tmp_path / "journal", clock, randomness, sealer)
     signer = Signer(Custodian(Poor(), sealer, reservations, clock, randomness))
     assert signer.create("p256", "ecdsa-sha256").public_key
     problem = refusal(signer, "ml-dsa-65", "ml-dsa-65")

@@ -65,8 +65,8 @@ def back_end() -> SlowBackEnd:
 @pytest.fixture
 def custodian(back_end: SlowBackEnd, tmp_path: Path) -> Iterator[Custodian]:
     clock, randomness = FakeClock(), CountingRandomness("process")
-    reservations = Reservations(tmp_path / "journal", clock, randomness)
     sealer = RecordSealer(FileSealingRoot(bytes(32)), randomness)
+    reservations = Reservations(tmp_path / "journal", clock, randomness, sealer)
     yield Custodian(back_end, sealer, reservations, clock, randomness)
     reservations.close()
 
