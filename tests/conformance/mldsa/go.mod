@@ -1,3 +1,3 @@
 module tegata/conformance/mldsa
 
-go 1.26
+go 1.27

@@ -9,8 +9,8 @@ package main
 
 import (
 	"bytes"
+	"crypto/mldsa"
 	"crypto/sha1"
-	"crypto/tegatamldsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -18,14 +18,17 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"time"
 )
 
-var parametersOf = map[string]int{
-	"2.16.840.1.101.3.4.3.17": 44,
-	"2.16.840.1.101.3.4.3.18": 65,
-	"2.16.840.1.101.3.4.3.19": 87,
+var parametersOf = map[string]mldsa.Parameters{
+	"2.16.840.1.101.3.4.3.17": mldsa.MLDSA44(),
+	"2.16.840.1.101.3.4.3.18": mldsa.MLDSA65(),
+	"2.16.840.1.101.3.4.3.19": mldsa.MLDSA87(),
+}
+
+var parametersCalled = map[string]mldsa.Parameters{
+	"44": mldsa.MLDSA44(), "65": mldsa.MLDSA65(), "87": mldsa.MLDSA87(),
 }
 
 type publicKeyInfo struct {
@@ -41,13 +44,13 @@ type signedOctets struct {
 	Rest      asn1.RawValue `asn1:"optional,explicit,tag:0"`
 }
 
-func parameters(algorithm pkix.AlgorithmIdentifier) (int, error) {
+func parameters(algorithm pkix.AlgorithmIdentifier) (mldsa.Parameters, error) {
 	found, ok := parametersOf[algorithm.Algorithm.String()]
 	if !ok {
-		return 0, fmt.Errorf("%v is not ML-DSA", algorithm.Algorithm)
+		return found, fmt.Errorf("%v is not ML-DSA", algorithm.Algorithm)
 	}
 	if len(algorithm.Parameters.FullBytes) != 0 {
-		return 0, errors.New("ML-DSA takes no parameters")
+		return found, errors.New("ML-DSA takes no parameters")
 	}
 	return found, nil
 }
@@ -81,7 +84,12 @@ func verify(octets []byte, key []byte, inner *pkix.AlgorithmIdentifier) error {
 	if own != set || (inner != nil && !inner.Algorithm.Equal(signed.Algorithm.Algorithm)) {
 		return errors.New("the signature is not of the key's algorithm")
 	}
-	return tegatamldsa.Verify(set, info.Key.Bytes, signed.Content.FullBytes, signed.Signature.Bytes)
+	// An empty context (RFC 9881 section 3).
+	public, err := mldsa.NewPublicKey(set, info.Key.Bytes)
+	if err != nil {
+		return err
+	}
+	return mldsa.Verify(public, signed.Content.FullBytes, signed.Signature.Bytes, nil)
 }
 
 // innerOf reads the algorithm inside a TBSCertificate or TBSCertList: its first SEQUENCE.
@@ -230,11 +238,14 @@ func ocsp(octets []byte, issuer *x509.Certificate) error {
 
 func run(arguments []string) error {
 	if arguments[0] == "sign" {
-		set, _ := strconv.Atoi(arguments[1])
 		seed, _ := hex.DecodeString(arguments[2])
 		message, _ := hex.DecodeString(arguments[3])
-		public, signature, err := tegatamldsa.Sign(set, seed, message)
-		fmt.Printf("%x %x\n", public, signature)
+		key, err := mldsa.NewPrivateKey(parametersCalled[arguments[1]], seed)
+		if err != nil {
+			return err
+		}
+		signature, err := key.Sign(nil, message, nil)
+		fmt.Printf("%x %x\n", key.PublicKey().Bytes(), signature)
 		return err
 	}
 	var files [][]byte
