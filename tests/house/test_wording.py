@@ -15,6 +15,7 @@ from tegata.kernel.wording import LANGUAGES, choose_language, translate
 from tegata.main import quickstart
 from tegata.profiles.document_errors import MESSAGES
 from tegata.protocols.rest.problems import TABLE
+from tegata.registration.notice import NOTICE_TEXTS
 from tests.house.source import PACKAGE
 
 FOLDER = PACKAGE / "locale"
@@ -83,8 +84,14 @@ def test_everything_that_can_be_said_about_a_document_is_translated(language: st
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
+def test_every_text_of_a_notice_is_translated(language: str) -> None:
+    assert [text for text in NOTICE_TEXTS if translate(text, language) == text] == []
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
 def test_the_catalogue_has_no_text_that_nobody_says(language: str) -> None:
-    assert keys(language) - problem_titles() - quick_start_titles() - document_texts() == set()
+    said = problem_titles() | quick_start_titles() | document_texts() | set(NOTICE_TEXTS)
+    assert keys(language) - said == set()
 
 
 @pytest.mark.parametrize("language", TRANSLATED)

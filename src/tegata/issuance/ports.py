@@ -12,7 +12,7 @@ from tegata.issuance.serials import SerialBlock
 from tegata.kernel.event import AuditEvent
 from tegata.kernel.ids import BlockId, IssuerId, NodeId, TenantId
 from tegata.kernel.scope import TenantScope
-from tegata.kernel.signing import KeyPurpose, SigningKey
+from tegata.kernel.signing import KeyAlgorithm, KeyPurpose, SignatureAlgorithm, SigningKey
 from tegata.pkix.names import GeneralName
 from tegata.profiles.model import Profile
 
@@ -26,9 +26,15 @@ class CertificateSigner(Protocol):
         purpose: KeyPurpose,
         subject: bytes,
         authority: tuple[bytes, bytes] = (b"", b""),
+        algorithm: KeyAlgorithm = KeyAlgorithm.P256,
+        signature_algorithm: SignatureAlgorithm | None = None,
     ) -> SigningKey:
-        """A new P-256 key for one tenant, purpose and subject (DER Name). `authority` is a
-        responder's CA: its subject and public key."""
+        """A new key for one tenant, purpose and subject (DER Name). `authority` is a responder's
+        CA: its subject and public key. Without a signature algorithm it signs as keys of its
+        algorithm usually do.
+
+        Raises `Problem(key.algorithm-refused)` for what the key store does not do.
+        """
         ...
 
     async def reserve(self, key: SigningKey, month: int, size: int) -> SerialBlock:

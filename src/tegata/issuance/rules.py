@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from tegata.issuance.model import Draft, Issuer, Linted, Reserved, ReservedSerial
 from tegata.kernel.finding import Finding
 from tegata.kernel.problem import Problem, ProblemCode
+from tegata.kernel.signing import KeyAlgorithm
+from tegata.pkix.algorithms import KeyKind
 from tegata.pkix.certificate import encode_tbs_certificate
 from tegata.pkix.extensions import (
     authority_information_access,
@@ -22,13 +24,14 @@ from tegata.pkix.extensions import (
     subject_key_identifier,
 )
 from tegata.profiles.further_extensions import profiled_extensions
-from tegata.profiles.key_type import key_type
 from tegata.profiles.lint import lint
 from tegata.profiles.model import NO_EXPIRATION, CertificateKind, IssuerFacts, Profile
+from tegata.profiles.public_key import key_kind
 from tegata.profiles.usage import expected_key_usage
 
 # Clocks of relying parties are not all right: a certificate is valid a little before it exists.
 BACKDATE = timedelta(minutes=5)
+_POST_QUANTUM = frozenset({KeyAlgorithm.ML_DSA_44, KeyAlgorithm.ML_DSA_65, KeyAlgorithm.ML_DSA_87})
 EMPTY_NAME = b"\x30\x00"
 # Stands where the serial will: as long as every serial we make.
 PLACEHOLDER_SERIAL = 0x01 << 144
@@ -46,6 +49,15 @@ def validity_period(
     if not_after_issuer is not None and not_after_issuer < not_after:
         not_after = not_after_issuer
     return not_before, not_after
+
+
+def responder_algorithm(issuer: KeyAlgorithm) -> KeyAlgorithm:
+    """The algorithm of an issuer's OCSP responder.
+
+    P-256 for classical issuers: small answers that everybody reads. An ML-DSA issuer's answers
+    are ML-DSA too, of the same strength, or its status would be the part that can be forged.
+    """
+    return issuer if issuer in _POST_QUANTUM else KeyAlgorithm.P256
 
 
 class CertificateTemplate:
@@ -93,11 +105,11 @@ def _extended_key_usage(profile: Profile) -> tuple[bytes, ...]:
     return (extended_key_usage(*profile.extended_key_usage, critical=critical),)
 
 
-def template_key(draft: Draft) -> tuple[str, int, str, str]:
+def template_key(draft: Draft) -> tuple[str, int, str, KeyKind]:
     """What a template depends on beside its issuer. The digest tells apart the documents of two
     tenants that gave them one name."""
     profile = draft.profile
-    return profile.name, profile.version, profile.digest, key_type(draft.public_key)
+    return profile.name, profile.version, profile.digest, key_kind(draft.public_key)
 
 
 def lint_draft(draft: Draft, extensions: tuple[bytes, ...], issuer: IssuerFacts) -> Linted:
@@ -141,4 +153,5 @@ def _encode(draft: Draft, extensions: tuple[bytes, ...], issuer: IssuerFacts, se
         subject=draft.subject,
         public_key=draft.public_key,
         extensions=extensions,
+        signature_algorithm=issuer.signature_algorithm,
     )

@@ -14,9 +14,11 @@ from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.scope import TenantScope
 from tegata.main.settings import Settings
 from tegata.operations.recovery import NodeKeeper, RecoveryService
+from tegata.outbound.smtp import SmtpMailer
 from tegata.outbound.system import SystemClock, SystemRandomness
 from tegata.profiles.catalogue import OCSP_RESPONDER
 from tegata.protocols.ocsp.endpoints import OcspForms
+from tegata.registration.notices import NoticeService
 from tegata.registration.profiles import ProfileService
 from tegata.registration.screening import KeyScreening, RefusedKeyService
 from tegata.registration.service import EnrolmentService
@@ -71,6 +73,8 @@ class Platform:
     journal: Journal
     recovery: RecoveryService
     keeper: NodeKeeper
+    notices: NoticeService
+    mailer: SmtpMailer | None
 
 
 async def open_database(settings: Settings, clock: Clock, reserve: DiskReserve) -> Database:
@@ -149,6 +153,7 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
     crls = CrlService(store, signer, clock)
     key_list = KeyListFile(settings.key_list)
     profiles, screening = ProfileService(store, store, store, clock), KeyScreening(store, key_list)
+    mailer = SmtpMailer(settings.smtp) if settings.smtp is not None else None
 
     return Platform(
         node=node,
@@ -176,4 +181,6 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         journal=journal,
         recovery=RecoveryService(store, journal, node),
         keeper=NodeKeeper(store, journal, node),
+        notices=NoticeService(store, mailer, clock, randomness),
+        mailer=mailer,
     )

@@ -85,6 +85,8 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
         await worker.stop()
         for watch in watches:
             await watch.stop()
+        if platform.mailer is not None:
+            platform.mailer.close()
         await _close(platform, settings, served=not watches[1].refused)
         await signer.stop()
         lock.release()
@@ -135,6 +137,7 @@ def _listeners(
         platform.profiles,
         platform.revocation,
         platform.refused_keys,
+        platform.notices,
         sockets.api_url,
     )
     clock, maximum, timeout = platform.clock, _connections_allowed(), settings.request_timeout

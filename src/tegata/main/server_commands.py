@@ -24,6 +24,7 @@ from tegata.main.settings import (
     Pkcs11Settings,
     Settings,
     SettingsError,
+    parse_smtp,
 )
 from tegata.operations.model import RestoreRefused
 from tegata.outbound.system import SystemClock
@@ -80,6 +81,11 @@ from tegata.store.key_list import KeyListError, build_key_list
     multiple=True,
     help="Wait no longer for the journal of a node that is gone; recorded.",
 )
+@click.option("--smtp", help="A mail server: smtp://HOST:PORT (STARTTLS) or smtps://HOST:PORT.")
+@click.option("--smtp-from", help="The address that notices come from.")
+@click.option("--smtp-user", help="The name to log in with.")
+@click.option("--smtp-password-file", type=click.Path(path_type=Path), help="Its password.")
+@click.option("--smtp-ca", type=click.Path(path_type=Path), help="Whom to trust, in PEM.")
 @click.option("--request-timeout", type=float, default=REQUEST_TIMEOUT, hidden=True)
 def serve_command(
     *,
@@ -101,6 +107,11 @@ def serve_command(
     journal_days: int,
     accept_journal_loss: bool,
     write_off_nodes: tuple[str, ...],
+    smtp: str | None,
+    smtp_from: str | None,
+    smtp_user: str | None,
+    smtp_password_file: Path | None,
+    smtp_ca: Path | None,
     request_timeout: float,
 ) -> None:
     """Run the platform; print one JSON line when ready."""
@@ -122,6 +133,7 @@ def serve_command(
             journal_days=journal_days,
             accept_journal_loss=accept_journal_loss,
             write_off_nodes=write_off_nodes,
+            smtp=parse_smtp(smtp, smtp_from, smtp_user, smtp_password_file, smtp_ca),
             request_timeout=request_timeout,
         )
     except SettingsError as error:

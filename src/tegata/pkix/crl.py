@@ -8,8 +8,9 @@ from datetime import datetime
 from enum import Enum
 from typing import Annotated
 
+from tegata.kernel.signing import SignatureAlgorithm
 from tegata.pkix import oids
-from tegata.pkix.certificate import ECDSA_WITH_SHA256
+from tegata.pkix.algorithms import algorithm_identifier
 from tegata.pkix.der import (
     TLV,
     DerError,
@@ -77,15 +78,16 @@ def encode_tbs_cert_list(
     entries: Iterable[bytes],
     authority_key: bytes,
     number: int,
+    signature_algorithm: SignatureAlgorithm,
 ) -> bytes:
-    """A version 2 TBSCertList to be signed with ECDSA and SHA-256.
+    """A version 2 TBSCertList to be signed with an algorithm.
 
     `entries` are encoded already; `authority_key` is the issuer's key identifier.
     """
     joined = b"".join(entries)
     return encode_sequence(
         _VERSION_2,
-        ECDSA_WITH_SHA256,
+        algorithm_identifier(signature_algorithm),
         issuer,
         encode_time(this_update),
         encode_time(next_update),

@@ -89,7 +89,7 @@ def _profile(values: Mapping[str, object], *, built_in: bool, version: int | Non
 
 def _read(reader: Reader, version: int | None, *, built_in: bool) -> Profile:
     period, maximum, no_expiration = validity(reader)
-    key_types, rsa_bits_minimum = public_keys(reader)
+    key_kinds, rsa_bits_minimum = public_keys(reader)
     subject_types, subject_required, subject_fixed = subject(reader)
     name_kinds, names_required, name_rules = names(reader)
     usages, key_encipherment, key_agreement = key_usage(reader)
@@ -106,7 +106,7 @@ def _read(reader: Reader, version: int | None, *, built_in: bool) -> Profile:
         validity=period,
         max_validity=maximum,
         no_expiration=no_expiration,
-        key_types=key_types,
+        key_kinds=key_kinds,
         rsa_bits_minimum=rsa_bits_minimum,
         key_usage=usages,
         key_encipherment_for_rsa=key_encipherment,

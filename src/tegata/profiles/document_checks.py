@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from tegata.kernel.finding import Finding
 from tegata.pkix import oids
+from tegata.pkix.algorithms import EC_KINDS, KeyKind
 from tegata.pkix.extensions import KeyUsage
 from tegata.pkix.names import GeneralNameKind
 from tegata.profiles.document_errors import finding
@@ -44,11 +45,9 @@ def contradictions(profile: Profile) -> list[Finding]:
     found = _of_ca(profile) if is_ca else _of_end_entity(profile)
     if not profile.key_usage:
         found.append(finding("document.no-key-usage", "keyUsage.always"))
-    if profile.key_encipherment_for_rsa and "rsa" not in profile.key_types:
+    if profile.key_encipherment_for_rsa and KeyKind.RSA not in profile.key_kinds:
         found.append(finding("document.usage-without-key", "keyUsage.rsa"))
-    if profile.key_agreement_for_ec and not any(
-        each.startswith("ec-") for each in profile.key_types
-    ):
+    if profile.key_agreement_for_ec and not profile.key_kinds & EC_KINDS:
         found.append(finding("document.usage-without-key", "keyUsage.ec"))
     for purpose in profile.extended_key_usage:
         found += _of_purpose(profile, purpose)

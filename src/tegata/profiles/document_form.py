@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
+from tegata.pkix.algorithms import RSA_KINDS
 from tegata.pkix.names import GeneralName
 from tegata.profiles.document_sections import NO_END
 from tegata.profiles.model import CertificateKind, Demand, NameRule, Profile
@@ -104,8 +105,8 @@ def _duration(period: timedelta) -> str:
 
 
 def _public_keys(profile: Profile) -> dict[str, Value]:
-    found: dict[str, Value] = {"algorithms": sorted(profile.key_types)}
-    if "rsa" in profile.key_types:
+    found: dict[str, Value] = {"algorithms": sorted(profile.key_kinds)}
+    if profile.key_kinds & RSA_KINDS:
         found["rsaMinimumBits"] = profile.rsa_bits_minimum
     return found
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 from datetime import timedelta
 
+from tegata.pkix.algorithms import KEY_KINDS, RSA_KINDS, KeyKind
 from tegata.pkix.extensions import KeyUsage
 from tegata.pkix.names import GeneralNameKind
 from tegata.profiles.document_reader import Reader
 from tegata.profiles.model import (
-    KEY_TYPES,
     NAMES_MAXIMUM,
     RSA_BITS_MINIMUM,
     NameRule,
@@ -47,16 +47,17 @@ def validity(reader: Reader) -> tuple[timedelta, timedelta, bool]:
     return period, maximum or period, False
 
 
-def public_keys(reader: Reader) -> tuple[frozenset[str], int]:
+def public_keys(reader: Reader) -> tuple[frozenset[KeyKind], int]:
     """The kinds of keys, and the bits that an RSA key needs."""
     table = reader.table("subjectPublicKeyInfo", "algorithms", "rsaMinimumBits")
-    types = table.choices("algorithms", KEY_TYPES) if table.has("algorithms") else KEY_TYPES
-    if not types:
+    names = table.choices("algorithms", KEY_KINDS) if table.has("algorithms") else KEY_KINDS
+    kinds = frozenset(KeyKind(name) for name in names)
+    if not kinds:
         table.wrong("document.missing-field", "algorithms", example='algorithms = ["ec-p256"]')
     bits = table.number("rsaMinimumBits", RSA_BITS_MINIMUM, *RSA_BITS)
-    if "rsa" not in types and table.has("rsaMinimumBits"):
+    if not kinds & RSA_KINDS and table.has("rsaMinimumBits"):
         table.wrong("document.rsa-bits", "rsaMinimumBits")
-    return frozenset(types), bits or RSA_BITS_MINIMUM
+    return kinds, bits or RSA_BITS_MINIMUM
 
 
 def subject(

@@ -12,7 +12,6 @@ from tegata.pkix.der import DerError
 from tegata.profiles import (
     basic_fields,
     further_extensions,
-    key_type,
     public_key,
     security_identifier,
     subject_alternative_name,
@@ -22,6 +21,7 @@ from tegata.profiles import (
 )
 from tegata.profiles.catalogue import CATALOGUE
 from tegata.profiles.model import IssuerFacts, Profile, Rule, Subject, error
+from tegata.profiles.public_key import key_kind
 
 # What these look at is equal in all certificates of one shape.
 SHAPE_RULES: Sequence[Rule] = (
@@ -30,13 +30,14 @@ SHAPE_RULES: Sequence[Rule] = (
     basic_fields.issuer_name_matches,
     public_key.authority_key_identifier_matches,
     usage.key_usage_as_profiled,
+    usage.key_usage_fits_key,
     usage.extended_key_usage_as_profiled,
     usage.basic_constraints_as_profiled,
     usage.extensions_known,
     usage.extensions_not_critical,
     usage.status_can_be_found,
     further_extensions.extensions_as_profiled,
-    key_type.key_type_allowed,
+    public_key.key_kind_allowed,
 )
 # What these look at differs from certificate to certificate.
 CERTIFICATE_RULES: Sequence[Rule] = (
@@ -50,7 +51,7 @@ CERTIFICATE_RULES: Sequence[Rule] = (
     subject_alternative_name.alternative_name_criticality,
     subject_alternative_name.common_name_is_certified,
     public_key.public_key_is_strong,
-    key_type.rsa_key_long_enough,
+    public_key.rsa_key_long_enough,
     public_key.subject_key_identifier_matches,
     security_identifier.security_identifier_as_profiled,
 )
@@ -59,7 +60,7 @@ _VARYING = frozenset(
     {oids.SUBJECT_ALTERNATIVE_NAME, oids.SUBJECT_KEY_IDENTIFIER, oids.NTDS_CA_SECURITY}
 )
 _SHAPES_KEPT = 4096
-_REVISION = 2
+_REVISION = 3
 
 Shape = tuple[object, ...]
 
@@ -97,10 +98,11 @@ def _shape(subject: Subject) -> Shape:
         subject.profile.digest,
         subject.issuer.subject,
         subject.issuer.key_identifier,
+        subject.issuer.signature_algorithm,
         tbs.version,
         tbs.signature,
         tbs.issuer,
-        key_type.key_type(tbs.public_key),
+        key_kind(tbs.public_key),
         len(tbs.extension_order),
         extensions,
     )

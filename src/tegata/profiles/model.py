@@ -9,8 +9,9 @@ from enum import StrEnum
 from functools import cached_property
 
 from tegata.kernel.finding import Finding, Severity
-from tegata.kernel.signing import KeyPurpose
+from tegata.kernel.signing import KeyPurpose, SignatureAlgorithm
 from tegata.pkix import oids
+from tegata.pkix.algorithms import KEY_KINDS, KeyKind
 from tegata.pkix.certificate import TbsCertificate
 from tegata.pkix.extensions import KeyUsage
 from tegata.pkix.names import (
@@ -25,10 +26,6 @@ from tegata.pkix.policy_extensions import CertificatePolicy, NameConstraints
 # "No well-defined expiration date" (RFC 5280 section 4.1.2.5).
 NO_EXPIRATION = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 NAMES_MAXIMUM = 100
-# Kinds of subject keys, by the names that documents use.
-KEY_TYPES = (
-    "rsa", "ec-p256", "ec-p384", "ec-p521", "ed25519", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87",
-)  # fmt: skip
 RSA_BITS_MINIMUM = 2048
 
 
@@ -99,7 +96,7 @@ class Profile:
     key_agreement_for_ec: bool = False
     extended_key_usage_critical: bool = False
     no_expiration: bool = False
-    key_types: frozenset[str] = frozenset(KEY_TYPES)
+    key_kinds: frozenset[KeyKind] = frozenset(KEY_KINDS)
     rsa_bits_minimum: int = RSA_BITS_MINIMUM
     subject_required: frozenset[str] = frozenset()
     subject_fixed: tuple[tuple[str, str], ...] = ()
@@ -130,11 +127,13 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class IssuerFacts:
-    """What a rule must know of the issuer: its name, key identifier, and end, if known."""
+    """What a rule must know of the issuer: its name, key identifier, end (if known), and how
+    its key signs."""
 
     subject: bytes
     key_identifier: bytes
     not_after: datetime | None
+    signature_algorithm: SignatureAlgorithm
 
 
 # Not slotted: what several rules read is parsed once and kept in the instance.

@@ -21,7 +21,7 @@ from tegata.pkix.ocsp import (
     encode_ocsp_response,
     encode_response_data,
 )
-from tegata.pkix.signatures import SignatureInvalid, verify_ecdsa_sha256
+from tegata.pkix.signatures import SignatureInvalid, verify
 from tegata.revocation.model import CertificateStatus, PublishedCrl, Status, StatusAuthority
 from tegata.revocation.ports import RevocationStore, StatusSigner
 from tegata.revocation.rules import (
@@ -124,6 +124,7 @@ class CrlService:
             entries=listed.entries,
             authority_key=found.facts.key_identifier,
             number=crl.number,
+            signature_algorithm=found.key.signature_algorithm,
         )
         signature = await self.signer.sign_crl(found.key, tbs)
         _require_valid(found.key, signature, tbs)
@@ -133,7 +134,7 @@ class CrlService:
             crl.this_update,
             crl.next_update,
             crl.entries,
-            assemble(tbs, signature),
+            assemble(tbs, found.key.signature_algorithm, signature),
         )
         async with self.store.open_unit(scope, essential=True) as unit:
             unit.essential()
@@ -220,9 +221,12 @@ class OcspService:
             responses=responses,
             nonce=request.nonce,
         )
-        signature = await self.signer.sign_response(authority.responder.key, data)
-        _require_valid(authority.responder.key, signature, data)
-        der = encode_ocsp_response(data, signature, authority.responder.certificate)
+        key = authority.responder.key
+        signature = await self.signer.sign_response(key, data)
+        _require_valid(key, signature, data)
+        der = encode_ocsp_response(
+            data, key.signature_algorithm, signature, authority.responder.certificate
+        )
         serials = tuple(cert_id.serial for cert_id in request.cert_ids)
         return OcspAnswer(der, authority.issuer.id, serials, known, now, now + OCSP_VALIDITY)
 
@@ -242,6 +246,6 @@ def _single_response(cert_id: bytes, status: CertificateStatus, now: datetime) -
 
 def _require_valid(key: SigningKey, signature: bytes, octets: bytes) -> None:
     try:
-        verify_ecdsa_sha256(key.public_key, signature, octets)
+        verify(key.public_key, key.signature_algorithm, signature, octets)
     except SignatureInvalid as error:
         raise Problem(ProblemCode.SIGNER_UNAVAILABLE, "the signature does not verify") from error

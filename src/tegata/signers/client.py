@@ -20,7 +20,14 @@ from tegata.issuance.serials import SerialBlock
 from tegata.kernel.finding import Finding, Severity
 from tegata.kernel.ids import BlockId, KeyId, TenantId
 from tegata.kernel.problem import Problem, ProblemCode
-from tegata.kernel.signing import DataKeyKind, KeyAlgorithm, KeyPurpose, SigningKey
+from tegata.kernel.signing import (
+    DataKeyKind,
+    KeyAlgorithm,
+    KeyPurpose,
+    SignatureAlgorithm,
+    SigningKey,
+    choose_signature_algorithm,
+)
 from tegata.profiles.document_form import canonical_form
 from tegata.profiles.lint import RULE_SET
 from tegata.profiles.model import Profile
@@ -29,6 +36,8 @@ from tegata.signers.reservations import ReservedBlock
 
 # Seconds; an answer is given up after one to two times this long.
 ANSWER_TIMEOUT = 15.0
+# Seconds; a token takes its time over an RSA key of 4096 bits.
+KEY_TIMEOUT = 180.0
 _HEADER = 4
 _MADE = 64
 
@@ -38,6 +47,8 @@ R = TypeVar("R")
 class _Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.waiting: dict[int, asyncio.Future[messages.Reply]] = {}
+        # Those whose askers have a bound of their own.
+        self.patient: set[int] = set()
         self.open = True
         self._unsent: list[bytes] = []
         self._watch: asyncio.TimerHandle | None = None
@@ -59,7 +70,7 @@ class _Connection(asyncio.Protocol):
     def _look(self, number: int) -> None:
         """Give up what was expected when the timer was set and has not come since."""
         self._watch = None
-        for late in [each for each in self.waiting if each <= number]:
+        for late in [each for each in self.waiting.keys() - self.patient if each <= number]:
             future = self.waiting.pop(late)
             if not future.done():
                 future.set_exception(
@@ -122,20 +133,36 @@ class SignerClient:
         purpose: KeyPurpose,
         subject: bytes,
         authority: tuple[bytes, bytes] = (b"", b""),
+        algorithm: KeyAlgorithm = KeyAlgorithm.P256,
+        signature_algorithm: SignatureAlgorithm | None = None,
     ) -> SigningKey:
-        """Make a P-256 key. `authority` is a responder's CA: its subject and public key."""
-        request = messages.CreateKey(tenant, purpose, KeyAlgorithm.P256, subject, *authority)
-        created = await self._call(request, messages.KeyCreated)
+        """Make a key. `authority` is a responder's CA: its subject and public key.
+
+        Raises `Problem(key.algorithm-refused)` for what the key store does not do.
+        """
+        chosen = choose_signature_algorithm(algorithm, signature_algorithm)
+        request = messages.CreateKey(tenant, purpose, algorithm, chosen, subject, *authority)
+        created = await self._create(request)
         made = SigningKey(
             KeyId(created.key),
             tenant,
             purpose,
-            KeyAlgorithm.P256,
+            algorithm,
+            chosen,
             created.public_key,
             created.sealed,
         )
         self._made.append(made)
         return made
+
+    async def _create(self, request: messages.CreateKey) -> messages.KeyCreated:
+        try:
+            async with asyncio.timeout(KEY_TIMEOUT):
+                return await self._call(request, messages.KeyCreated)
+        except TimeoutError as error:
+            raise Problem(
+                ProblemCode.SIGNER_UNAVAILABLE, "the key store makes no key in time"
+            ) from error
 
     async def reserve(self, key: SigningKey, month: int, size: int) -> SerialBlock:
         """Reserve serials; they are durable in the signer's journal on return."""
@@ -240,6 +267,8 @@ class SignerClient:
         self._number += 1
         number = self._number
         future: asyncio.Future[messages.Reply] = asyncio.get_running_loop().create_future()
+        if isinstance(request, messages.CreateKey):
+            connection.patient.add(number)
         connection.wait(number, future)
         octets = self._encoder.encode(messages.Envelope(number, request))
         connection.send(len(octets).to_bytes(_HEADER, "big") + octets)
@@ -247,6 +276,7 @@ class SignerClient:
             return await future
         finally:
             connection.waiting.pop(number, None)
+            connection.patient.discard(number)
 
     async def _connect(self) -> _Connection:
         async with self._connecting:

@@ -15,12 +15,14 @@ FRAME_MAXIMUM = 64 * 1024 * 1024
 class CreateKey(msgspec.Struct, tag="create-key", forbid_unknown_fields=True):
     """Make a key pair that may sign for one tenant, one purpose and one subject (DER Name).
 
-    An OCSP responder names the CA it answers for: its subject and SubjectPublicKeyInfo.
+    `algorithm` and `signature_algorithm` are names of `kernel.signing`. An OCSP responder names
+    the CA it answers for: its subject and SubjectPublicKeyInfo.
     """
 
     tenant: str
     purpose: str
     algorithm: str
+    signature_algorithm: str
     subject: bytes
     authority_subject: bytes = b""
     authority_public_key: bytes = b""

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from tegata.kernel.signing import DataKeyKind
 from tegata.store.discovery import Holdings
-from tegata.store.jobs import CRL_JOB, RESPONDER_JOB
+from tegata.store.jobs import CRL_JOB, NOTICE_JOB, RESPONDER_JOB
 from tegata.store.schema import metadata
 
 
@@ -43,6 +43,7 @@ class InventoryError(Exception):
 
 _CA_RECORDS = "7 years after the certificate expires (CP/CPS)"
 _TENANT_LIFE = "life of the tenant"
+_UNTIL_SENT = "until it is sent, 5 days at most"
 _SITE = "CA service sites"
 
 
@@ -84,7 +85,10 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         "secret_hash": _derived(_TENANT_LIFE),
     },
     "signing_key": {
-        **_all(_provider(_CA_RECORDS), "tenant", "id", "purpose", "algorithm", "created_at"),
+        **_all(
+            _provider(_CA_RECORDS),
+            "tenant", "id", "purpose", "algorithm", "signature_algorithm", "created_at",
+        ),
         "public_key": _public(_CA_RECORDS),
         "sealed": _provider("destroyed with the issuer", "sealing key"),
     },
@@ -113,7 +117,7 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         **_all(
             _derived(_CA_RECORDS),
             "tenant", "id", "epoch", "issuer", "serial", "profile", "profile_version",
-            "not_before", "not_after",
+            "not_before", "not_after", "fingerprint",
         ),
         "subject": _customer(_CA_RECORDS),
     },
@@ -152,6 +156,15 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
     "rsa_modulus": _all(
         _derived(_TENANT_LIFE), "tenant", "modulus_sha256", "spki_sha256", "created_at"
     ),
+    "notice_setting": {
+        **_all(_customer(_TENANT_LIFE), "addresses", "days", "language"),
+        **_all(_provider(_TENANT_LIFE), "tenant", "changed_at"),
+    },
+    "notice_mark": _all(_derived(_TENANT_LIFE), "tenant", "days", "told_until"),
+    "notice_mail": {
+        **_all(_derived(_UNTIL_SENT), "tenant", "id", "created_at"),
+        **_all(_customer(_UNTIL_SENT), "addresses", "language", "subject", "content"),
+    },
     "audit_event": {
         **_all(_derived(_CA_RECORDS), "tenant", "sequence", "canonical", "digest"),
         "disclosures": _customer(_CA_RECORDS, _SEALED_DISCLOSURES),
@@ -190,6 +203,7 @@ FOLDERS: Mapping[str, Entry] = {
 QUEUES: Mapping[str, Entry] = {
     CRL_JOB: _provider("while its issuer works"),
     RESPONDER_JOB: _provider("while its issuer works"),
+    NOTICE_JOB: _provider(_TENANT_LIFE),
 }
 
 KEYS: Mapping[str, Entry] = {

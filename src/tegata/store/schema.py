@@ -18,6 +18,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData()
@@ -82,6 +83,7 @@ signing_key = Table(
     _text("id"),
     _text("purpose"),
     _text("algorithm"),
+    _text("signature_algorithm"),
     _octets("public_key"),
     _octets("sealed"),
     _number("created_at"),
@@ -157,8 +159,16 @@ certificate = Table(
     _text("subject"),
     _number("not_before"),
     _number("not_after"),
+    _number("fingerprint"),
     PrimaryKeyConstraint("issuer", "serial", "epoch"),
+    # One for each order that a search can be read in (ADR 14). An issuer belongs to one tenant
+    # and needs none before it.
     Index("certificate_list", "tenant", "id"),
+    Index("certificate_expiry", "tenant", "not_after", "id"),
+    Index("certificate_profile", "tenant", "profile", "not_after", "id"),
+    Index("certificate_issuer", "issuer", "not_after", "id"),
+    Index("certificate_subject", "tenant", "subject", "id"),
+    Index("certificate_fingerprint", "tenant", "fingerprint"),
     postgresql_partition_by="RANGE (epoch)",
 )
 
@@ -201,6 +211,9 @@ profile = Table(
     PrimaryKeyConstraint("tenant", "name", "version"),
 )
 
+# certificateHold (RFC 5280 section 5.3.1); the few held ones have an index of their own.
+HELD = text("reason = 6")
+
 # What changes is narrow and apart: a certificate's own row is never updated. A void serial (a
 # crash lay between its reservation and its record) stands here without a certificate.
 revocation = Table(
@@ -216,6 +229,13 @@ revocation = Table(
     _octets("entry"),
     _number("listed_until"),
     PrimaryKeyConstraint("tenant", "issuer", "serial"),
+    Index("revocation_expiry", "tenant", "listed_until", "issuer", "serial"),
+    Index(
+        "revocation_held",
+        *("tenant", "listed_until", "issuer", "serial"),
+        sqlite_where=HELD,
+        postgresql_where=HELD,
+    ),
     sqlite_with_rowid=False,
 )
 
@@ -291,6 +311,40 @@ rsa_modulus = Table(
     _number("created_at"),
     PrimaryKeyConstraint("tenant", "modulus_sha256"),
     sqlite_with_rowid=False,
+)
+
+notice_setting = Table(
+    "notice_setting",
+    metadata,
+    _text("tenant"),
+    _text("addresses"),
+    _text("days"),
+    _text("language"),
+    _number("changed_at"),
+    PrimaryKeyConstraint("tenant"),
+)
+
+# Up to which notAfter certificates were told of, for each number of days before.
+notice_mark = Table(
+    "notice_mark",
+    metadata,
+    _text("tenant"),
+    Column("days", Integer, nullable=False, autoincrement=False),
+    _number("told_until"),
+    PrimaryKeyConstraint("tenant", "days"),
+)
+
+notice_mail = Table(
+    "notice_mail",
+    metadata,
+    _text("tenant"),
+    _text("id"),
+    _number("created_at"),
+    _text("addresses"),
+    _text("language"),
+    _text("subject"),
+    _text("content"),
+    PrimaryKeyConstraint("tenant", "id"),
 )
 
 audit_event = Table(

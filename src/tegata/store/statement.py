@@ -30,9 +30,14 @@ _POSTGRES = postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement in both dialects. Its parameters are the names of its bind parameters."""
+    """One statement in both dialects. Its parameters are the names of its bind parameters.
+
+    PostgreSQL plans a `planned_once` statement once for a connection, without looking at values:
+    for what reads a range of one index, and would be planned over all partitions each time.
+    """
 
     core: ClauseElement
+    planned_once: bool = False
     sqlite: str = field(init=False)
     postgres: str = field(init=False)
     tenant_scoped: bool = field(init=False)

@@ -9,6 +9,7 @@ from tegata.store.database import Database
 from tegata.store.issuance import IssuanceWrites
 from tegata.store.keys import KeyReads, KeyWrites
 from tegata.store.nodes import NodeReads, NodeWrites
+from tegata.store.notices import NoticeReads, NoticeWrites
 from tegata.store.profiles import ProfileReads, ProfileWrites
 from tegata.store.reads import DataKeys
 from tegata.store.refused_keys import RefusedKeyReads, RefusedKeyWrites
@@ -25,6 +26,7 @@ class Unit(
     RegistrationWrites,
     RefusedKeyWrites,
     ProfileWrites,
+    NoticeWrites,
     TenancyWrites,
     NodeWrites,
 ):
@@ -37,6 +39,7 @@ class Store(
     RegistrationReads,
     RefusedKeyReads,
     ProfileReads,
+    NoticeReads,
     TenancyReads,
     NodeReads,
 ):

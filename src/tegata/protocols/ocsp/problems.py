@@ -36,6 +36,7 @@ _UNAUTHORIZED = {
 _INTERNAL = {
     ProblemCode.PROFILE_INVALID,
     ProblemCode.PROFILE_BUILT_IN,
+    ProblemCode.MAIL_UNAVAILABLE,
     ProblemCode.CERTIFICATE_REVOKED,
     ProblemCode.REASON_UNKNOWN,
     ProblemCode.CSR_MALFORMED,
@@ -48,6 +49,7 @@ _INTERNAL = {
     ProblemCode.LINT_REFUSED,
     ProblemCode.SERIAL_NOT_RESERVED,
     ProblemCode.KEY_PURPOSE_REFUSED,
+    ProblemCode.KEY_ALGORITHM_REFUSED,
     ProblemCode.IDEMPOTENCY_MISMATCH,
     ProblemCode.IDEMPOTENCY_IN_PROGRESS,
     ProblemCode.CONFLICT,

@@ -16,9 +16,9 @@ from tegata.profiles.catalogue import CATALOGUE
 from tegata.profiles.model import Profile
 from tegata.profiles.vocabulary import ATTRIBUTE_NAMES, KEY_USAGE_NAMES, PURPOSE_NAMES
 from tegata.protocols.rest.bodies import Reference, RequestBody
-from tegata.protocols.rest.certificates import PAGE_LIMIT, page_limit
 from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation, Parameter
 from tegata.protocols.rest.problems import FindingBody, finding_body
+from tegata.protocols.rest.search import PAGE_LIMIT, page_limit
 from tegata.registration.model import ProfileVersion
 from tegata.registration.profiles import SIMULATION_DEFAULT
 from tegata.tenancy.model import Action
@@ -256,7 +256,7 @@ def _body(profile: Profile, language: str) -> ProfileBody:
         digest=profile.digest,
         description=(japanese if language == "ja" else english) or english or japanese,
         validity_days=profile.validity.days,
-        key_algorithms=sorted(profile.key_types),
+        key_algorithms=sorted(profile.key_kinds),
         key_usage=[KEY_USAGE_NAMES[usage] for usage in sorted(profile.key_usage)],
         extended_key_usage=list(profile.extended_key_usage),
         purposes=[PURPOSE_NAMES.get(each, each) for each in profile.extended_key_usage],

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from alembic.operations import Operations
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, PrimaryKeyConstraint, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Text,
+    text,
+)
 
 revision = "0001"
 down_revision = None
@@ -41,6 +49,7 @@ def upgrade(op: Operations) -> None:
     _certificates(op)
     _status(op)
     _screening(op)
+    _notices(op)
     _record(op)
     _nodes(op)
 
@@ -98,6 +107,7 @@ def _issuers(op: Operations) -> None:
         _text("id"),
         _text("purpose"),
         _text("algorithm"),
+        _text("signature_algorithm"),
         _octets("public_key"),
         _octets("sealed"),
         _number("created_at"),
@@ -167,10 +177,19 @@ def _certificates(op: Operations) -> None:
         _text("subject"),
         _number("not_before"),
         _number("not_after"),
+        _number("fingerprint"),
         PrimaryKeyConstraint("issuer", "serial", "epoch"),
         postgresql_partition_by="RANGE (epoch)",
     )
-    op.create_index("certificate_list", "certificate", ["tenant", "id"])
+    for name, columns in (
+        ("certificate_list", ["tenant", "id"]),
+        ("certificate_expiry", ["tenant", "not_after", "id"]),
+        ("certificate_profile", ["tenant", "profile", "not_after", "id"]),
+        ("certificate_issuer", ["issuer", "not_after", "id"]),
+        ("certificate_subject", ["tenant", "subject", "id"]),
+        ("certificate_fingerprint", ["tenant", "fingerprint"]),
+    ):
+        op.create_index(name, "certificate", columns)
     op.create_table(
         "certificate_name",
         _text("tenant"),
@@ -207,6 +226,12 @@ def _status(op: Operations) -> None:
         _number("listed_until"),
         PrimaryKeyConstraint("tenant", "issuer", "serial"),
         sqlite_with_rowid=False,
+    )
+    order = ["tenant", "listed_until", "issuer", "serial"]
+    op.create_index("revocation_expiry", "revocation", order)
+    held = text("reason = 6")
+    op.create_index(
+        "revocation_held", "revocation", order, sqlite_where=held, postgresql_where=held
     )
     op.create_table(
         "status_change",
@@ -256,6 +281,36 @@ def _screening(op: Operations) -> None:
         _number("created_at"),
         PrimaryKeyConstraint("tenant", "modulus_sha256"),
         sqlite_with_rowid=False,
+    )
+
+
+def _notices(op: Operations) -> None:
+    op.create_table(
+        "notice_setting",
+        _text("tenant"),
+        _text("addresses"),
+        _text("days"),
+        _text("language"),
+        _number("changed_at"),
+        PrimaryKeyConstraint("tenant"),
+    )
+    op.create_table(
+        "notice_mark",
+        _text("tenant"),
+        _small("days"),
+        _number("told_until"),
+        PrimaryKeyConstraint("tenant", "days"),
+    )
+    op.create_table(
+        "notice_mail",
+        _text("tenant"),
+        _text("id"),
+        _number("created_at"),
+        _text("addresses"),
+        _text("language"),
+        _text("subject"),
+        _text("content"),
+        PrimaryKeyConstraint("tenant", "id"),
     )
 
 
