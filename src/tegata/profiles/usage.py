@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from tegata.kernel.finding import Finding
 from tegata.pkix import oids
 from tegata.pkix.algorithms import KeyKind
-from tegata.pkix.der import NULL_VALUE, DerError, Extension
+from tegata.pkix.der import NULL_VALUE, CertificateExtension, DerError
 from tegata.pkix.extensions import (
     KeyUsage,
     parse_authority_information_access,
@@ -192,7 +192,7 @@ def status_can_be_found(subject: Subject) -> Finding | None:
     )
 
 
-def _points_to_status(crl: Extension, access: Extension) -> bool:
+def _points_to_status(crl: CertificateExtension, access: CertificateExtension) -> bool:
     try:
         points = parse_crl_distribution_points(crl.value)
         descriptions = parse_authority_information_access(access.value)
