@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 
 import pytest
 
@@ -45,6 +46,7 @@ from tegata.profiles.document import parse_document
 from tegata.profiles.lint import Lint, lint
 from tegata.profiles.model import IssuerFacts, Profile, Subject
 from tegata.profiles.public_key import key_kind
+from tegata.profiles.weak_rsa import modulus_weakness
 from tests.house.source import package_sources
 from tests.issuance.drafts import (
     CA_ISSUERS_URL,
@@ -91,8 +93,12 @@ def client_name(kind: str, value: str) -> Variant:
     return client(subject=encode_name([(kind, value)]))
 
 
+@cache
 def modulus(bits: int) -> int:
-    return (1 << (bits - 1)) + 1
+    number = (1 << (bits - 1)) + 1
+    while modulus_weakness(number):
+        number += 2
+    return number
 
 
 def ec_spki(curve: str, point: bytes) -> bytes:

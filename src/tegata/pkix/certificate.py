@@ -7,50 +7,39 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Annotated
 
 from tegata.kernel.signing import SignatureAlgorithm
 from tegata.pkix.algorithms import algorithm_identifier
 from tegata.pkix.der import (
+    INTEGER,
+    SEQUENCE,
     TLV,
     BitString,
+    CertificateExtension,
     DerError,
-    Explicit,
-    Extension,
-    GeneralizedTime,
-    UTCTime,
+    content_of,
     decode,
     encode_bit_string,
     encode_integer,
     encode_sequence,
     encode_time,
     explicit,
-    read_time,
     sequence,
+    split,
+    split_extensions,
+    split_integer,
+    split_time,
     whole,
+    wrap,
 )
 
 _VERSION_3 = explicit(0, encode_integer(2))
 
 
-@sequence
-class Validity:
-    """Validity (RFC 5280 section 4.1.2.5)."""
-
-    not_before: UTCTime | GeneralizedTime
-    not_after: UTCTime | GeneralizedTime
-
-
-@sequence
-class _TbsCertificate:
-    version: Annotated[int, Explicit(0)]
-    serial: int
-    signature: TLV
-    issuer: TLV
-    validity: Validity
-    subject: TLV
-    public_key: TLV
-    extensions: Annotated[list[Extension], Explicit(3)]
+# version, serialNumber, signature, issuer, validity, subject, subjectPublicKeyInfo, extensions;
+# unique identifiers do not occur (RFC 5280 section 4.1.2.8). Algorithms, names and keys are for
+# others to read.
+_TBS_TAGS = [0xA0, INTEGER, None, None, SEQUENCE, None, None, 0xA3]
 
 
 @sequence
@@ -77,7 +66,7 @@ class TbsCertificate:
     not_after: datetime
     subject: bytes
     public_key: bytes
-    extensions: Mapping[str, Extension]
+    extensions: Mapping[str, CertificateExtension]
     extension_order: Sequence[str]
 
 
@@ -122,20 +111,28 @@ def encode_tbs_certificate(
 
 def parse_tbs_certificate(octets: bytes) -> TbsCertificate:
     """Read a TBSCertificate; `DerError` when it is not DER or has no extensions."""
-    tbs = decode(_TbsCertificate, octets)
-    order = [extension.extension_id.dotted_string for extension in tbs.extensions]
+    fields = split(content_of(octets, SEQUENCE))
+    if len(fields) != len(_TBS_TAGS) or any(
+        tag not in (None, field[0]) for tag, field in zip(_TBS_TAGS, fields, strict=True)
+    ):
+        raise DerError("the fields of a TBSCertificate with extensions")
+    (_, version), (_, serial), signature, issuer, (_, validity), subject, key, (_, last) = fields
+    times = split(validity)
+    if len(times) != 2:
+        raise DerError("a Validity has two times")
+    found = split_extensions(content_of(last, SEQUENCE))
     return TbsCertificate(
         der=octets,
-        version=tbs.version,
-        serial=tbs.serial,
-        signature=whole(tbs.signature),
-        issuer=whole(tbs.issuer),
-        not_before=read_time(tbs.validity.not_before),
-        not_after=read_time(tbs.validity.not_after),
-        subject=whole(tbs.subject),
-        public_key=whole(tbs.public_key),
-        extensions=dict(zip(order, tbs.extensions, strict=True)),
-        extension_order=order,
+        version=split_integer(content_of(version, INTEGER)),
+        serial=split_integer(serial),
+        signature=wrap(*signature),
+        issuer=wrap(*issuer),
+        not_before=split_time(*times[0]),
+        not_after=split_time(*times[1]),
+        subject=wrap(*subject),
+        public_key=wrap(*key),
+        extensions=dict(found),
+        extension_order=[name for name, _extension in found],
     )
 
 

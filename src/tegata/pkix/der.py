@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
 from cryptography.hazmat import asn1
 from cryptography.hazmat.asn1 import TLV as TLV
@@ -48,6 +48,9 @@ _UTC_TIME_YEARS = range(1950, 2050)
 
 # Of a long length: no more than any certificate or list can need.
 _LENGTH_OCTETS = 4
+
+_TRUE = (BOOLEAN, b"\xff")
+_EXTENSION_TAGS = [OBJECT_IDENTIFIER, OCTET_STRING]
 
 TRUE = b"\x01\x01\xff"
 NULL_VALUE = b"\x05\x00"
@@ -110,6 +113,44 @@ def content_of(octets: bytes, tag: int) -> bytes:
     if len(elements) != 1 or elements[0][0] != tag:
         raise DerError(f"not one element with tag {tag:#04x}")
     return elements[0][1]
+
+
+class CertificateExtension(NamedTuple):
+    """An extension of a certificate or a request; `value` is its OCTET STRING's content."""
+
+    critical: bool
+    value: bytes
+
+
+def split_extensions(octets: bytes) -> list[tuple[str, CertificateExtension]]:
+    """The elements of Extensions (RFC 5280 section 4.1), each with its identifier."""
+    found = []
+    for tag, content in split(octets):
+        parts = split(content)
+        # DEFAULT FALSE is not written (X.690 section 11.5), so what is written is TRUE.
+        critical = len(parts) == 3 and parts[1] == _TRUE
+        if critical:
+            del parts[1]
+        if tag != SEQUENCE or [part[0] for part in parts] != _EXTENSION_TAGS:
+            raise DerError("not an Extension")
+        found.append((dotted(parts[0][1]), CertificateExtension(critical, parts[1][1])))
+    return found
+
+
+def split_integer(content: bytes) -> int:
+    """An INTEGER from its content; `DerError` unless in the fewest octets."""
+    if not content or (len(content) > 1 and (content[0], content[1] >> 7) in ((0, 0), (0xFF, 1))):
+        raise DerError("an INTEGER that is not in the fewest octets (X.690 section 8.3.2)")
+    return int.from_bytes(content, "big", signed=True)
+
+
+@lru_cache(maxsize=1024)
+def split_time(tag: int, content: bytes) -> datetime:
+    """The instant of a Time of RFC 5280 section 4.1.2.5, from its tag and content."""
+    octets = wrap(tag, content)
+    if tag == UTC_TIME:
+        return read_time(decode(UTCTime, octets))
+    return read_time(decode(GeneralizedTime, octets))
 
 
 @lru_cache(maxsize=512)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from tegata.kernel.finding import Finding
 from tegata.pkix import oids
 from tegata.pkix.algorithms import EC_KINDS, ML_DSA_KINDS, KeyKind
-from tegata.pkix.der import NULL_VALUE, DerError, Extension
+from tegata.pkix.der import NULL_VALUE, CertificateExtension, DerError
 from tegata.pkix.extensions import (
     KeyUsage,
     parse_authority_information_access,
@@ -200,7 +200,9 @@ def status_can_be_found(subject: Subject) -> Finding | None:
     )
 
 
-def _points_to_status(profile: Profile, crl: Extension | None, access: Extension | None) -> bool:
+def _points_to_status(
+    profile: Profile, crl: CertificateExtension | None, access: CertificateExtension | None
+) -> bool:
     wanted = profile.crl_distribution_points, profile.ocsp or profile.ca_issuers
     if (crl is not None, access is not None) != wanted:
         return False
