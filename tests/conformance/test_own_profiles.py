@@ -6,8 +6,10 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 
+from tests.components import require
 from tests.conformance.running import (
     NAME,
     TEGATA,
@@ -18,6 +20,7 @@ from tests.conformance.running import (
     run,
     until,
 )
+from tests.pkix.keys import private_key
 
 DOCUMENT = """
 name = "office-server"
@@ -83,6 +86,28 @@ def test_a_profile_is_shown_checked_put_used_simulated_and_retired(
     assert "2 would have been refused" in said
     assert tegata(platform, "retire", "office-server")[0] == 0
     assert "profile.unknown" in tegata(platform, "show", "office-server")[1]
+
+
+def test_a_profile_for_ml_dsa_takes_keys_of_its_strength_and_no_others(
+    platform: Running, tmp_path: Path
+) -> None:
+    require("gnutls", "verifies what we issue")
+    file = tmp_path / "quantum.toml"
+    keys = '[subjectPublicKeyInfo]\nalgorithms = ["ml-dsa-65"]\n[subject]\n'
+    document = DOCUMENT.replace("office-server", "quantum-server").replace("[subject]\n", keys)
+    file.write_text(document)
+    assert tegata(platform, "put", file)[0] == 0
+    key = private_key("ml-dsa-65")
+    issued = platform.issue(profile="quantum-server", csr=request_pem(NAME, key))
+    assert issued.certificate.public_key() == key.public_key()
+    # OpenSSL 3.0 wants to read the key before it looks at the signature.
+    path = tmp_path / "path.pem"
+    path.write_bytes(issued.leaf.read_bytes() + issued.issuing.read_bytes())
+    verified = run("certtool", "--verify", "--load-ca-certificate", issued.root, "--infile", path)
+    assert "Chain verification output: Verified" in verified
+    for kind in ("ml-dsa-44", "ml-dsa-87", "p256"):
+        with pytest.raises(RefusedError, match=r"public-key\.type-not-allowed"):
+            platform.issue(profile="quantum-server", csr=request_pem(NAME, private_key(kind)))
 
 
 def test_what_is_wrong_is_said_in_the_readers_language(platform: Running, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tegata.issuance.rules import EMPTY_NAME
 from tegata.kernel.finding import Finding, Severity
 from tegata.pkix import extensions, oids
+from tegata.pkix.algorithms import KeyKind
 from tegata.pkix.certificate import parse_tbs_certificate
 from tegata.pkix.der import (
     IA5_STRING,
@@ -195,6 +196,7 @@ extnID = "1.3.6.1.4.1.99999.1"
 null = true
 """
 )
+QUANTUM = replace(OWN, key_kinds=frozenset({KeyKind.ML_DSA_65}), digest="")
 SID_VALUE = decode(Extension, security_identifier("S-1-5-21-1-2-3-4")).value
 
 # Code -> deliberately bad certificates, each of which has that finding and no other.
@@ -230,6 +232,11 @@ BAD: Mapping[str, Mapping[str, Variant]] = {
     "validity.expires": {"a device": Variant(DEVICE, not_after=NOW + DAY)},
     "public-key.type-not-allowed": {
         "not on the list": Variant(OWN, key=public_key("p521")),
+        "another curve": Variant(OWN, key=public_key("p384")),
+        "another ML-DSA": Variant(QUANTUM, key=public_key("ml-dsa-44")),
+        "RSASSA-PSS where RSA is listed": Variant(
+            CATALOGUE["code-signing"], key=pss_spki(bits=3072)
+        ),
     },
     "public-key.rsa-too-short": {
         "2048 bits": Variant(CATALOGUE["code-signing"], key=public_key("rsa-2048"))
