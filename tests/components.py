@@ -21,6 +21,9 @@ PLACES: Final[Mapping[str, tuple[str, ...]]] = {
     "opensc": ("usr/bin/pkcs11-tool",),
     "gnutls": ("usr/bin/gnutls-cli",),
     "nss": ("usr/bin/certutil",),
+    # System folders that are on the path of root only.
+    "hostapd": ("usr/sbin/hostapd",),
+    "krb5kdc": ("usr/sbin/krb5kdc",),
     "postgresql": ("usr/lib/postgresql/*/bin/initdb",),
 }
 

@@ -23,9 +23,11 @@ from typing import Any, Final, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
+
+from tests.pkix.keys import PrivateKey
 
 TEGATA: Final = Path(sys.executable).with_name("tegata")
 READY_SECONDS: Final = 40.0
@@ -264,14 +266,17 @@ def is_any(name: str, unwanted: Sequence[str]) -> bool:
     return any(name.lower().startswith(each) or name.lower().endswith(each) for each in unwanted)
 
 
-def request_pem(name: str) -> str:
-    """A certification request for a host name, under a new key."""
-    key = ec.generate_private_key(ec.SECP256R1())
+def request_pem(name: str, key: PrivateKey | None = None) -> str:
+    """A certification request for a host name; under a new key unless one is given."""
+    key = key or ec.generate_private_key(ec.SECP256R1())
+    hashed = isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
     builder = x509.CertificateSigningRequestBuilder().subject_name(
         x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     )
     names = x509.SubjectAlternativeName([x509.DNSName(name)])
-    request = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
+    request = builder.add_extension(names, critical=False).sign(
+        key, hashes.SHA256() if hashed else None
+    )
     return request.public_bytes(Encoding.PEM).decode()
 
 

@@ -17,6 +17,7 @@ from tegata.issuance.hierarchy import HierarchyService
 from tegata.issuance.reserve import SerialReserve
 from tegata.issuance.service import IssuanceService
 from tegata.main.composition import Platform
+from tegata.registration.profiles import ProfileService
 from tegata.registration.screening import KeyScreening, RefusedKeyService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.service import CrlService, OcspService, RevocationService
@@ -224,6 +225,7 @@ def interpose(platform: Platform, gate: Gate, own: Database | None = None) -> Pl
     issuance = IssuanceService(store, signer, serials, clock, randomness)
     hierarchy = HierarchyService(store, signer, issuance, clock, randomness)
     crls = CrlService(store, signer, clock)
+    profiles = ProfileService(store, store, store, clock)
     schedule = platform.tenants.schedule
     return replace(
         platform,
@@ -234,9 +236,10 @@ def interpose(platform: Platform, gate: Gate, own: Database | None = None) -> Pl
         issuance=issuance,
         hierarchy=hierarchy,
         enrolment=EnrolmentService(
-            store, store, issuance, clock, KeyScreening(store, platform.key_list)
+            store, store, issuance, clock, profiles, KeyScreening(store, platform.key_list)
         ),
         refused_keys=RefusedKeyService(store, clock),
+        profiles=profiles,
         revocation=RevocationService(store, clock),
         crls=crls,
         ocsp=OcspService(store, signer, clock),

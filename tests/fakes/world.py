@@ -18,6 +18,7 @@ from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import PLATFORM_TENANT, TenantScope, platform_acts
 from tegata.kernel.signing import KeyPurpose
 from tegata.pkix.crl import parse_tbs_cert_list
+from tegata.registration.profiles import ProfileService
 from tegata.registration.screening import KeyScreening, RefusedKeyService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.model import CertificateStatus, PublishedCrl, Status
@@ -87,8 +88,9 @@ class World:
         self.serials = serials
         self.issuance = IssuanceService(store, signer, serials, clock, randomness)
         self.hierarchy = HierarchyService(store, signer, self.issuance, clock, randomness)
+        self.profiles = ProfileService(store, store, store, clock)
         self.enrolment = EnrolmentService(
-            store, store, self.issuance, clock, KeyScreening(store, self.key_list)
+            store, store, self.issuance, clock, self.profiles, KeyScreening(store, self.key_list)
         )
         self.refused_keys = RefusedKeyService(store, clock)
         self.revocation = RevocationService(store, clock)

@@ -15,6 +15,7 @@ from tegata.kernel.signing import (
 )
 from tegata.pkix.certificate import parse_tbs_certificate
 from tegata.pkix.crl import parse_tbs_cert_list
+from tegata.profiles.model import Profile
 from tests.fakes.system import CountingRandomness
 from tests.fakes.world_store import Gate
 from tests.pkix.keys import PrivateKey, make_key, sign_as, spki
@@ -64,7 +65,7 @@ class MemorySigner:
         return block
 
     async def sign_certificate(
-        self, key: SigningKey, profile: str, tbs: bytes, block: BlockId, counter: int
+        self, key: SigningKey, profile: Profile, tbs: bytes, block: BlockId, counter: int
     ) -> bytes:
         self.gate.reach("signer.sign_certificate: before")
         owner, used = self._open.get(block, (None, set[int]()))

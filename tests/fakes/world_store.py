@@ -23,9 +23,10 @@ from tegata.registration.model import (
     CertificateEntry,
     CertificatePage,
     CertificateQuery,
+    ProfileVersion,
     RefusedKey,
 )
-from tegata.registration.ports import EarlierRequest
+from tegata.registration.ports import EarlierRequest, RecentCertificate
 from tegata.registration.search import matches
 from tegata.revocation.model import (
     CertificateStatus,
@@ -82,6 +83,7 @@ class Tables:
     refused_keys: dict[tuple[TenantId, bytes], RefusedKey] = field(default_factory=dict)
     moduli: dict[tuple[TenantId, bytes], bytes] = field(default_factory=dict)
     tokens: dict[TokenId, Token] = field(default_factory=dict)
+    profiles: dict[tuple[TenantId, str, int], ProfileVersion] = field(default_factory=dict)
     wanted: dict[IssuerId, datetime] = field(default_factory=dict)
     events: dict[int, tuple[TenantId, AuditEvent]] = field(default_factory=dict)
 
@@ -248,6 +250,20 @@ class MemoryUnit:
 
         self._writes.append(revoke)
 
+    def add_profile_version(self, version: ProfileVersion) -> None:
+        key = self._scope.tenant, version.name, version.version
+        self._writes.append(lambda tables: _add(tables.profiles, key, version))
+
+    def retire_profile_version(self, name: str, version: int, now: datetime) -> None:
+        key = self._scope.tenant, name, version
+
+        def retire(tables: Tables) -> None:
+            if key not in tables.profiles or tables.profiles[key].retired_at is not None:
+                raise Problem(ProblemCode.PROFILE_UNKNOWN)
+            tables.profiles[key] = replace(tables.profiles[key], retired_at=now)
+
+        self._writes.append(retire)
+
 
 class MemoryStore:
     """The stores of every room, in memory."""
@@ -359,6 +375,42 @@ class MemoryStore:
         more = len(found) > query.limit
         page = found[: query.limit]
         return CertificatePage(page, page[-1].id if more else None)
+
+    async def find_profile(
+        self, scope: TenantScope, name: str, version: int | None
+    ) -> ProfileVersion | None:
+        own = await self.list_profile_versions(scope, name, None, 1000)
+        if version is not None:
+            return next((each for each in own if each.version == version), None)
+        return next((each for each in own if each.retired_at is None), None)
+
+    async def newest_profile_version(self, scope: TenantScope, name: str) -> int:
+        own = await self.list_profile_versions(scope, name, None, 1)
+        return own[0].version if own else 0
+
+    async def list_profiles(
+        self, scope: TenantScope, after: str, limit: int
+    ) -> Sequence[ProfileVersion]:
+        names = {place[1] for place in self.tables.profiles if place[0] == scope.tenant}
+        found = [await self.find_profile(scope, name, None) for name in sorted(names)]
+        return [each for each in found if each is not None and each.name > after][:limit]
+
+    async def list_profile_versions(
+        self, scope: TenantScope, name: str, before: int | None, limit: int
+    ) -> Sequence[ProfileVersion]:
+        rows = self._read("profiles").profiles
+        own = (rows[place] for place in rows if place[:2] == (scope.tenant, name))
+        below = [each for each in own if before is None or each.version < before]
+        return sorted(below, key=lambda each: -each.version)[:limit]
+
+    async def recent_certificates(
+        self, scope: TenantScope, before: CertificateId | None, limit: int
+    ) -> Sequence[RecentCertificate]:
+        rows = self._read("recent_certificates").certificates.values()
+        own = [each for each in rows if each.tenant == scope.tenant]
+        listed = [each for each in own if before is None or each.id < before]
+        ordered = sorted(listed, key=lambda each: each.id, reverse=True)
+        return [RecentCertificate(each.id, each.issuer, each.profile) for each in ordered[:limit]]
 
     async def find_revocation(
         self, scope: TenantScope, issuer: IssuerId, serial: int

@@ -13,6 +13,7 @@ from babel.messages.pofile import read_po
 
 from tegata.kernel.wording import LANGUAGES, choose_language, translate
 from tegata.main import quickstart
+from tegata.profiles.document_errors import MESSAGES
 from tegata.protocols.rest.problems import TABLE
 from tegata.registration.notice import NOTICE_TEXTS
 from tests.house.source import PACKAGE
@@ -45,6 +46,17 @@ def quick_start_titles() -> set[str]:
     return {*quickstart._TITLES.values(), lines[0], lines[-1]}
 
 
+def document_texts() -> set[str]:
+    """What can be said about a profile's document, and the command line's own sentence."""
+    source = (PACKAGE / "cli" / "profiles.py").read_text()
+    assert "examined; {refused} would have been refused, " in source
+    simulated = (
+        "{of}: {examined} certificates examined; {refused} would have been refused, "
+        "{changed} changed."
+    )
+    return {*MESSAGES.values(), simulated}
+
+
 def keys(language: str) -> set[str]:
     return {str(message.id) for message in catalogue(language) if message.id}
 
@@ -66,13 +78,19 @@ def test_the_whole_quick_start_is_translated(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
+def test_everything_that_can_be_said_about_a_document_is_translated(language: str) -> None:
+    texts = document_texts()
+    assert [text for text in texts if translate(text, language) == text] == []
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
 def test_every_text_of_a_notice_is_translated(language: str) -> None:
     assert [text for text in NOTICE_TEXTS if translate(text, language) == text] == []
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_the_catalogue_has_no_text_that_nobody_says(language: str) -> None:
-    said = problem_titles() | quick_start_titles() | set(NOTICE_TEXTS)
+    said = problem_titles() | quick_start_titles() | document_texts() | set(NOTICE_TEXTS)
     assert keys(language) - said == set()
 
 

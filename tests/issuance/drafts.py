@@ -26,7 +26,7 @@ from tegata.pkix.names import (
     parse_name,
 )
 from tegata.profiles.catalogue import ISSUING_CA, OCSP_RESPONDER, ROOT_CA, TLS_SERVER
-from tegata.profiles.model import IssuerFacts, Profile
+from tegata.profiles.model import CertificateKind, IssuerFacts, Profile
 from tests.pkix.keys import public_key
 
 NOW: Final = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
@@ -50,6 +50,11 @@ SERVER_NAMES: Final = (
 CLIENT_NAMES: Final = (
     GeneralName(GeneralNameKind.EMAIL, "hanako@example.test"),
     GeneralName(GeneralNameKind.URI, "spiffe://example.test/workload/7"),
+)
+COMMON_NAMES: Final = dict.fromkeys(("tls-server", "mutual-tls", "vpn-ike"), "www.example.test")
+FURTHER_NAMES: Final = (
+    GeneralName(GeneralNameKind.UPN, "hanako@corp.example.test"),
+    GeneralName(GeneralNameKind.HARDWARE_MODULE, "1.3.6.1.4.1.99999.1:0a0b0c"),
 )
 
 
@@ -85,30 +90,34 @@ def an_issuer(kind: str = "issuing", not_after: datetime | None = ISSUER_END) ->
 
 def issuer_of(profile: Profile) -> Issuer:
     """Return the issuer of a profile's certificates."""
-    return an_issuer("root", None) if profile in (ROOT_CA, ISSUING_CA) else an_issuer()
+    return an_issuer("root", None) if profile.kind is CertificateKind.CA else an_issuer()
 
 
 def subject_of(profile: Profile) -> bytes:
     """Return a subject that the profile allows."""
     if profile == ROOT_CA:
         return ROOT_NAME
-    if profile == ISSUING_CA:
+    if profile.kind is CertificateKind.CA:
         return ISSUING_NAME
-    common_name = "www.example.test" if profile == TLS_SERVER else "Responder 1"
-    return encode_name(
-        [
-            (oids.COUNTRY, "JP"),
-            (oids.ORGANIZATION, "Tanuki 株式会社"),
-            (oids.COMMON_NAME, common_name),
-        ]
-    )
+    attributes = [
+        (oids.COUNTRY, "JP"),
+        (oids.ORGANIZATION, "Tanuki 株式会社"),
+        (oids.COMMON_NAME, COMMON_NAMES.get(profile.name, "Responder 1")),
+    ]
+    if oids.SERIAL_NUMBER in profile.subject_required:
+        attributes.append((oids.SERIAL_NUMBER, "A-0001"))
+    return encode_name(attributes)
 
 
 def names_of(profile: Profile) -> tuple[GeneralName, ...]:
     """Return alternative names that the profile allows."""
     if profile == TLS_SERVER:
         return SERVER_NAMES
-    return CLIENT_NAMES if profile.name_kinds else ()
+    if profile.name in COMMON_NAMES or profile.name == "own":
+        return (GeneralName(GeneralNameKind.DNS, "www.example.test"),)
+    return tuple(
+        name for name in (*CLIENT_NAMES, *FURTHER_NAMES) if name.kind in profile.name_kinds
+    )
 
 
 def own_key_of(profile: Profile) -> str:

@@ -25,7 +25,7 @@ ROUTES_MINIMUM = 14
 ATTEMPTS_MINIMUM = 300
 # A target that names no operation is refused before anybody asks who sent it.
 NAMELESS = {"route.unknown", "method.not-allowed"}
-REFUSED = {400, 401, 403, 404, 405}
+REFUSED = {400, 401, 403, 404, 405, 422}
 
 Route = tuple[str, str]
 
@@ -73,6 +73,7 @@ class Victim:
             "certificates": caller.certificates(limit=200),
             "tokens": caller.items("/v1/tokens"),
             "issuers": caller.items("/v1/issuers"),
+            "profiles": caller.items("/v1/profiles"),
             "events": caller.events(),
         }
 
@@ -169,6 +170,54 @@ def get_issuer(world: World) -> Iterator[Attempt]:
         yield Attempt("GET", f"/v1/issuers/{identifier}", "issuer.unknown")
 
 
+DOCUMENT = """
+name = "{name}"
+[validity]
+period = "30d"
+[subject]
+allowed = ["commonName"]
+[keyUsage]
+always = ["digitalSignature"]
+[extKeyUsage]
+purposes = ["clientAuth"]
+"""
+
+
+def of_profile(method: str, tail: str = "") -> Callable[[World], Iterator[Attempt]]:
+    """The victim's own profile, by its name and version."""
+
+    def attempts(_world: World) -> Iterator[Attempt]:
+        path = f"/v1/profiles/victims-own{tail}"
+        if method == "POST":
+            yield Attempt(method, path, "profile.unknown", {})
+            yield Attempt(method, path, "profile.unknown", {"version": 1})
+            return
+        query = "limit=1" if tail else "version=1"
+        yield Attempt(method, path, "profile.unknown")
+        yield Attempt(method, f"{path}?{query}", "profile.unknown")
+
+    return attempts
+
+
+def put_profile(_world: World) -> Iterator[Attempt]:
+    # The victim's next version would be 2; the sender's profile of this name has none yet.
+    document = "version = 2" + DOCUMENT.format(name="victims-own")
+    for name in ("victims-own", "another"):
+        body = {"document": document}
+        yield Attempt("PUT", f"/v1/profiles/{name}", "profile.invalid", body)
+
+
+def check_profile(_world: World) -> Iterator[Attempt]:
+    taken = {"document": "version = 2" + DOCUMENT.format(name="victims-own")}
+    yield Attempt("POST", "/v1/profile-checks", "profile.invalid", taken)
+
+
+def simulate_profile(_world: World) -> Iterator[Attempt]:
+    document = DOCUMENT.format(name="own")
+    for of in ("own", "tls-server"):
+        yield Attempt("POST", "/v1/profile-simulations", None, {"document": document, "of": of})
+
+
 def create_token(world: World) -> Iterator[Attempt]:
     for issuers in (
         [world.victim.tenant.issuer],
@@ -260,6 +309,12 @@ CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
     ("GET", "/v1/expiry-notices"): list_own("/v1/expiry-notices"),
     ("PUT", "/v1/expiry-notices"): set_notices,
     ("GET", "/v1/profiles"): list_own("/v1/profiles"),
+    ("GET", "/v1/profiles/{profile}"): of_profile("GET"),
+    ("GET", "/v1/profiles/{profile}/versions"): of_profile("GET", "/versions"),
+    ("PUT", "/v1/profiles/{profile}"): put_profile,
+    ("POST", "/v1/profiles/{profile}/retire"): of_profile("POST", "/retire"),
+    ("POST", "/v1/profile-checks"): check_profile,
+    ("POST", "/v1/profile-simulations"): simulate_profile,
     ("POST", "/v1/tokens"): create_token,
     ("GET", "/v1/tokens"): list_own("/v1/tokens"),
     ("DELETE", "/v1/tokens/{token}"): revoke_token,
@@ -295,6 +350,8 @@ def victim(server: Server) -> Victim:
     good = tenant.issue(make_csr("victim.example.test"), Idempotency_Key="isolation")
     revoked = tenant.issue(make_csr("victim.example.test"))
     tenant.revoke(revoked["id"], "superseded").good()
+    document = {"document": DOCUMENT.format(name="victims-own")}
+    tenant.caller.call("PUT", "/v1/profiles/victims-own", document).good(201)
     bounded = tenant.caller.post("/v1/tokens", {"name": "victim's own", "issuers": [tenant.issuer]})
     root = next(each["id"] for each in tenant.issuers if each["id"] != tenant.issuer)
     authority = chain_of(revoked)[0]
@@ -484,7 +541,7 @@ def test_tricks_with_paths_lead_nowhere(server: Server, world: World) -> None:
 def tricks(route: Route, world: World) -> Iterator[Attempt]:
     """A route with its path written in ways that a router or a store might take for another."""
     method, path = route
-    body: object = {} if method == "POST" else None
+    body: object = {} if method in ("POST", "PUT") else None
     tenant = world.victim.tenant.id
     yield Attempt(method, f"{path}/".replace("{", "").replace("}", ""), None, body)
     plain = path.partition("{")[0].rstrip("/")
@@ -504,6 +561,7 @@ def tricks(route: Route, world: World) -> Iterator[Attempt]:
         "issuer": world.victim.tenant.issuer,
         "token": token_id(world.victim.token),
         "tenant": tenant,
+        "profile": "victims-own",
     }
     identifier = victims[name]
     for text in (

@@ -16,8 +16,19 @@ from tests.journeys.status import chain_of
 
 TENANT_ACTIONS = {
     "certificates.issue", "certificates.read", "certificates.revoke", "events.read",
-    "issuers.read", "profiles.read", "refused-keys.manage", "tokens.manage",
+    "issuers.read", "notices.manage", "profiles.manage", "profiles.read", "refused-keys.manage",
+    "tokens.manage",
 }  # fmt: skip
+
+PROFILE = """
+name = "own"
+[validity]
+period = "30d"
+[subject]
+allowed = ["commonName"]
+[keyUsage]
+always = ["digitalSignature"]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +142,8 @@ def test_a_token_does_what_its_actions_say_and_nothing_else(
         "certificates.revoke": caller.post(f"/v1/certificates/{certificate}/revoke", {}),
         "events.read": caller.get("/v1/events"),
         "issuers.read": caller.get("/v1/issuers"),
+        "notices.manage": caller.get("/v1/expiry-notices"),
+        "profiles.manage": caller.call("PUT", "/v1/profiles/own", {"document": PROFILE}),
         "profiles.read": caller.get("/v1/profiles"),
         "refused-keys.manage": caller.get("/v1/refused-keys"),
         "tokens.manage": caller.get("/v1/tokens"),

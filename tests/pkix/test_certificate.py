@@ -32,6 +32,7 @@ from tegata.pkix.extensions import KeyUsage, basic_constraints, key_identifier
 from tegata.pkix.names import GeneralName, GeneralNameKind
 from tegata.profiles.catalogue import CATALOGUE, TLS_CLIENT, TLS_SERVER
 from tegata.profiles.model import CertificateKind, Profile
+from tegata.profiles.public_key import key_kind
 from tegata.profiles.usage import expected_key_usage
 from tests.issuance.drafts import (
     CA_ISSUERS_URL,
@@ -48,7 +49,17 @@ from tests.pkix.test_extensions import access, key_usage_of
 from tests.pkix.test_names import independent_name
 
 # asn1crypto, one of the judges, knows no others; `test_algorithms` has judges for ML-DSA.
-CASES = [(profile.name, kind) for profile in CATALOGUE.values() for kind in CLASSICAL]
+CASES = [
+    (profile.name, kind)
+    for profile in CATALOGUE.values()
+    for kind in CLASSICAL
+    if key_kind(public_key(kind)) in profile.key_kinds
+    and not (kind == "rsa-2048" and profile.rsa_bits_minimum > 2048)
+]
+USAGES = {
+    0: "digital_signature", 1: "non_repudiation", 2: "key_encipherment", 4: "key_agreement",
+    5: "key_cert_sign", 6: "crl_sign",
+}  # fmt: skip
 
 
 def independent_subject(draft: Draft) -> x509.Name:
@@ -57,6 +68,7 @@ def independent_subject(draft: Draft) -> x509.Name:
         "C": NameOID.COUNTRY_NAME,
         "O": NameOID.ORGANIZATION_NAME,
         "CN": NameOID.COMMON_NAME,
+        "serialNumber": NameOID.SERIAL_NUMBER,
     }
     return x509.Name([x509.NameAttribute(kinds[kind], value) for kind, value in values])
 
@@ -65,8 +77,11 @@ def independent_extensions(draft: Draft, issuer: Issuer) -> list[tuple[x509.Exte
     """The extensions of a certificate, in the order of our template."""
     profile = draft.profile
     usages = set(profile.key_usage)
-    if profile == TLS_SERVER and draft.public_key == public_key("rsa-2048"):
+    if profile.key_encipherment_for_rsa and draft.public_key == public_key("rsa-2048"):
         usages.add(KeyUsage.KEY_ENCIPHERMENT)
+    curves = [public_key(kind) for kind in ("p256", "p384", "p521")]
+    if profile.key_agreement_for_ec and draft.public_key in curves:
+        usages.add(KeyUsage.KEY_AGREEMENT)
     is_ca = profile.kind is CertificateKind.CA
     identifier = asn1crypto_x509.PublicKeyInfo.load(draft.public_key).sha256[:20]
     found: list[tuple[x509.ExtensionType, bool]] = [
@@ -75,7 +90,7 @@ def independent_extensions(draft: Draft, issuer: Issuer) -> list[tuple[x509.Exte
     ]
     if profile.extended_key_usage:
         purposes = [x509.ObjectIdentifier(each) for each in profile.extended_key_usage]
-        found.append((x509.ExtendedKeyUsage(purposes), False))
+        found.append((x509.ExtendedKeyUsage(purposes), profile.name == "time-stamping"))
     found.append((x509.SubjectKeyIdentifier(identifier), False))
     found.append((x509.AuthorityKeyIdentifier(issuer.facts.key_identifier, None, None), False))
     if profile.ocsp_no_check:
@@ -155,8 +170,7 @@ def test_a_certificate_is_read_right_by_asn1crypto_and_pyasn1(name: str, kind: s
     }
     assert read.serial_number == a_place(draft).serial
     assert read.key_usage_value.native == {
-        {0: "digital_signature", 2: "key_encipherment", 5: "key_cert_sign", 6: "crl_sign"}[usage]
-        for usage in expected_key_usage(draft.profile, draft.public_key)
+        USAGES[usage] for usage in expected_key_usage(draft.profile, draft.public_key)
     }
     assert read.key_identifier == key_identifier(draft.public_key)
     decoded, rest = pyasn1_decode(octets, asn1Spec=rfc5280.Certificate())

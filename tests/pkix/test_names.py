@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import string
+from typing import Any
 
 import pytest
-from asn1crypto import core
 from asn1crypto import x509 as oracle
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
+from pyasn1.codec.der.encoder import encode as pyasn1_encode
+from pyasn1.type import char, univ
+from pyasn1_alt_modules import rfc4108
 
 from tegata.pkix import oids
 from tegata.pkix.der import (
@@ -176,6 +179,15 @@ GENERAL_NAMES = st.one_of(
     ),
     LABELS.map(lambda each: GeneralName(GeneralNameKind.URI, f"spiffe://example.test/{each}")),
     st.ip_addresses().map(lambda each: GeneralName(GeneralNameKind.IP, str(each))),
+    st.tuples(TEXT, LABELS).map(
+        lambda parts: GeneralName(GeneralNameKind.UPN, f"{parts[0]}@{parts[1]}.test")
+    ),
+    LABELS.map(lambda each: GeneralName(GeneralNameKind.SMTP_UTF8, f"太郎@{each}.test")),
+    st.tuples(st.integers(0, 1 << 40), st.binary(min_size=1, max_size=32)).map(
+        lambda parts: GeneralName(
+            GeneralNameKind.HARDWARE_MODULE, f"1.3.6.1.4.1.{parts[0]}:{parts[1].hex()}"
+        )
+    ),
 )
 
 
@@ -189,6 +201,21 @@ def independent_name(name: GeneralName) -> x509.GeneralName:
             return x509.UniformResourceIdentifier(name.value)
         case GeneralNameKind.IP:
             return x509.IPAddress(ipaddress.ip_address(name.value))
+        case GeneralNameKind.UPN:
+            return other_name("1.3.6.1.4.1.311.20.2.3", char.UTF8String(name.value))
+        case GeneralNameKind.SMTP_UTF8:
+            return other_name("1.3.6.1.5.5.7.8.9", char.UTF8String(name.value))
+        case GeneralNameKind.HARDWARE_MODULE:
+            kind, _, serial = name.value.partition(":")
+            module = rfc4108.HardwareModuleName()
+            module["hwType"] = univ.ObjectIdentifier(kind)
+            module["hwSerialNum"] = univ.OctetString(bytes.fromhex(serial))
+            return other_name("1.3.6.1.5.5.7.8.4", module)
+
+
+def other_name(kind: str, value: Any) -> x509.GeneralName:
+    """An otherName whose value another implementation has encoded."""
+    return x509.OtherName(x509.ObjectIdentifier(kind), pyasn1_encode(value))
 
 
 @given(st.lists(GENERAL_NAMES, min_size=1, max_size=8))
@@ -232,17 +259,14 @@ def test_an_address_of_another_length_is_refused(octets: int) -> None:
     [
         oracle.GeneralName("directory_name", oracle.Name.build({"common_name": "a"})).dump(),
         oracle.GeneralName("registered_id", "1.2.3").dump(),
-        oracle.GeneralName(
-            "other_name",
-            {"type_id": "1.3.6.1.4.1.311.20.2.3", "value": core.UTF8String("a@b")},
-        ).dump(),
+        b"\xa0\x0b\x06\x04\x2a\x03\x04\x05\xa0\x03\x0c\x01a",
         b"\xa2\x03\x82\x01a",
         b"\x0c\x01a",
     ],
     ids=["directoryName", "registeredID", "otherName", "constructed dNSName", "no tag"],
 )
 def test_a_general_name_of_another_kind_is_refused(element: bytes) -> None:
-    with pytest.raises(DerError, match="general name"):
+    with pytest.raises(DerError, match=r"general name|otherName of type 1\.2\.3\.4\.5"):
         parse_general_names(encode_sequence(element))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import urllib.error
 import urllib.parse
@@ -13,7 +14,16 @@ from typing import Any
 
 import click
 
+from tegata.kernel.wording import choose_language
+
 _TIMEOUT = 60.0
+
+
+def language() -> str:
+    """The language that the environment asks for (POSIX: the first of these that is set)."""
+    names = ("LC_ALL", "LC_MESSAGES", "LANG")
+    wish = next((os.environ[name] for name in names if os.environ.get(name)), "")
+    return choose_language(wish.partition(".")[0].replace("_", "-"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,7 @@ class Client:
         url = self.context["api"] + path + ("?" + urllib.parse.urlencode(given) if given else "")
         request = urllib.request.Request(url, method=method)  # noqa: S310 (https, from context)
         request.add_header("Authorization", f"Bearer {self._token()}")
+        request.add_header("Accept-Language", language())
         for name, value in (headers or {}).items():
             request.add_header(name, value)
         if body is not None:
@@ -92,7 +103,7 @@ def _problem(error: urllib.error.HTTPError) -> str:
         lines = [f"{problem['title']} ({problem['code']})"]
         lines += [problem["detail"]] if problem.get("detail") else []
         lines += [
-            f"{each['code']}: {each['message']} ({each['cites']})"
+            f"{each.get('place') or each['code']}: {each['message']} ({each['cites']})"
             for each in problem.get("findings", ())
         ]
     except (ValueError, KeyError):

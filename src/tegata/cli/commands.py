@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import quote
+from typing import Any
 
 import click
 
 from tegata.cli.client import Client
+from tegata.cli.connection import FILE, F, connected, item_path
+from tegata.cli.connection import show as show_answer
+from tegata.cli.profiles import profile_group
 
 _KEYS_AT_ONCE = 1000
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _connected(function: F) -> F:
-    """The options by which a command finds its platform."""
-    context = click.option(
-        "--context",
-        type=_FILE,
-        envvar="TEGATA_CONTEXT",
-        required=True,
-        help="The context.json of a running platform (or TEGATA_CONTEXT).",
-    )
-    token = click.option(
-        "--token-file",
-        type=_FILE,
-        envvar="TEGATA_TOKEN_FILE",
-        help="A file with a token; by default the one that the context names.",
-    )
-    return context(token(function))
-
-
-def _path(collection: str, identifier: str) -> str:
-    """Where one thing of a collection is; what was typed names nothing else."""
-    return f"/v1/{collection}/{quote(identifier, safe='')}"
-
-
-def _show(value: object) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 @click.group("certificate")
@@ -51,10 +22,10 @@ def certificate() -> None:
 
 
 @certificate.command("issue")
-@_connected
+@connected
 @click.option("--issuer", help="By default the context's.")
 @click.option("--profile", default="tls-server", show_default=True)
-@click.option("--csr", type=_FILE, required=True, help="A PKCS #10 request in PEM.")
+@click.option("--csr", type=FILE, required=True, help="A PKCS #10 request in PEM.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write certificate and path here.")
 @click.option("--idempotency-key", help="Makes a retry return the first certificate.")
 def issue(
@@ -76,19 +47,19 @@ def issue(
     answer = client.call("POST", "/v1/certificates", body, headers=headers)
     if out is not None:
         out.write_text(answer["certificate"] + "".join(answer["chain"]))
-    _show(answer)
+    show_answer(answer)
 
 
 @certificate.command("show")
-@_connected
+@connected
 @click.argument("identifier")
 def show(context: Path, token_file: Path | None, identifier: str) -> None:
     """Show a certificate and its status."""
-    _show(Client.open(context, token_file).call("GET", _path("certificates", identifier)))
+    show_answer(Client.open(context, token_file).call("GET", item_path("certificates", identifier)))
 
 
 @certificate.command("get")
-@_connected
+@connected
 @click.argument("identifier")
 @click.option(
     "--format",
@@ -104,7 +75,7 @@ def get(
 ) -> None:
     """Download a certificate."""
     client = Client.open(context, token_file)
-    octets = client.fetch("GET", _path("certificates", identifier), query={"format": form})
+    octets = client.fetch("GET", item_path("certificates", identifier), query={"format": form})
     if out is not None:
         out.write_bytes(octets)
     else:
@@ -138,7 +109,7 @@ def _filters(function: F) -> F:
 
 
 @certificate.command("list")
-@_connected
+@connected
 @_filters
 @click.option("--limit", type=int)
 def list_certificates(
@@ -146,24 +117,26 @@ def list_certificates(
 ) -> None:
     """List and search certificates."""
     query = {**filters, "limit": str(limit) if limit is not None else None}
-    _show(Client.open(context, token_file).call("GET", "/v1/certificates", query=query))
+    show_answer(Client.open(context, token_file).call("GET", "/v1/certificates", query=query))
 
 
 @certificate.command("revoke")
-@_connected
+@connected
 @click.argument("identifier")
 @click.option("--reason", default="unspecified", show_default=True, help="As RFC 5280 names it.")
 def revoke(context: Path, token_file: Path | None, identifier: str, reason: str) -> None:
     """Revoke a certificate, for good."""
     client = Client.open(context, token_file)
-    _show(client.call("POST", _path("certificates", identifier) + "/revoke", {"reason": reason}))
+    show_answer(
+        client.call("POST", item_path("certificates", identifier) + "/revoke", {"reason": reason})
+    )
 
 
 def _lister(name: str, path: str, text: str) -> click.Command:
     @click.command(name, help=text)
-    @_connected
+    @connected
     def command(context: Path, token_file: Path | None) -> None:
-        _show(Client.open(context, token_file).call("GET", path))
+        show_answer(Client.open(context, token_file).call("GET", path))
 
     return command
 
@@ -173,18 +146,13 @@ def issuer_group() -> None:
     """Certification authorities."""
 
 
-@click.group("profile")
-def profile_group() -> None:
-    """Certificate profiles."""
-
-
 @click.group("notice")
 def notice_group() -> None:
     """Notices by mail before certificates expire."""
 
 
 @notice_group.command("set")
-@_connected
+@connected
 @click.option("--address", "addresses", multiple=True, help="Whom to tell; none turns it off.")
 @click.option("--days", multiple=True, type=int, help="How many days before: 30, 14, 7 and 1.")
 @click.option("--language", type=click.Choice(["en", "ja"]), default="en", show_default=True)
@@ -198,7 +166,7 @@ def set_notices(
     """Say who is told before certificates expire, and when."""
     body: dict[str, Any] = {"addresses": list(addresses), "language": language}
     body |= {"days": list(days)} if days else {}
-    _show(Client.open(context, token_file).call("PUT", "/v1/expiry-notices", body))
+    show_answer(Client.open(context, token_file).call("PUT", "/v1/expiry-notices", body))
 
 
 @click.group("token")
@@ -207,7 +175,7 @@ def token_group() -> None:
 
 
 @token_group.command("create")
-@_connected
+@connected
 @click.argument("name")
 @click.option("--action", "actions", multiple=True, help="Bound it to actions.")
 @click.option("--issuer", "issuers", multiple=True, help="Bound it to issuers.")
@@ -222,15 +190,15 @@ def create_token(
     body: dict[str, Any] = {"name": name}
     body |= {"actions": list(actions)} if actions else {}
     body |= {"issuers": list(issuers)} if issuers else {}
-    _show(Client.open(context, token_file).call("POST", "/v1/tokens", body))
+    show_answer(Client.open(context, token_file).call("POST", "/v1/tokens", body))
 
 
 @token_group.command("revoke")
-@_connected
+@connected
 @click.argument("identifier")
 def revoke_token(context: Path, token_file: Path | None, identifier: str) -> None:
     """Revoke a token, for good."""
-    Client.open(context, token_file).call("DELETE", _path("tokens", identifier))
+    Client.open(context, token_file).call("DELETE", item_path("tokens", identifier))
 
 
 @click.group("refused-key")
@@ -239,8 +207,8 @@ def refused_key_group() -> None:
 
 
 @refused_key_group.command("add")
-@_connected
-@click.argument("file", type=_FILE)
+@connected
+@click.argument("file", type=FILE)
 def add_refused_keys(context: Path, token_file: Path | None, file: Path) -> None:
     """Refuse the keys of a file: a SHA-256 of a SubjectPublicKeyInfo in hexadecimal on each line.
 
@@ -251,11 +219,11 @@ def add_refused_keys(context: Path, token_file: Path | None, file: Path) -> None
     client = Client.open(context, token_file)
     for first in range(0, len(keys), _KEYS_AT_ONCE):
         client.call("POST", "/v1/refused-keys", {"keys": keys[first : first + _KEYS_AT_ONCE]})
-    _show({"keys": len(keys)})
+    show_answer({"keys": len(keys)})
 
 
 @refused_key_group.command("list")
-@_connected
+@connected
 @click.option("--after", help="The `next` of the page before.")
 @click.option("--limit", type=int)
 def list_refused_keys(
@@ -263,7 +231,7 @@ def list_refused_keys(
 ) -> None:
     """List refused keys, by digest."""
     query = {"after": after, "limit": str(limit) if limit is not None else None}
-    _show(Client.open(context, token_file).call("GET", "/v1/refused-keys", query=query))
+    show_answer(Client.open(context, token_file).call("GET", "/v1/refused-keys", query=query))
 
 
 @click.group("tenant")
@@ -272,21 +240,21 @@ def tenant_group() -> None:
 
 
 @tenant_group.command("open")
-@_connected
+@connected
 @click.argument("name")
 def open_tenant(context: Path, token_file: Path | None, name: str) -> None:
     """Open a tenant with a root, an issuing CA and an administrator's token."""
-    _show(Client.open(context, token_file).call("POST", "/v1/tenants", {"name": name}))
+    show_answer(Client.open(context, token_file).call("POST", "/v1/tenants", {"name": name}))
 
 
 @tenant_group.command("token")
-@_connected
+@connected
 @click.argument("tenant")
 @click.option("--name", default="administrator", show_default=True)
 def create_tenant_token(context: Path, token_file: Path | None, tenant: str, name: str) -> None:
     """Create an administrator's token for a tenant."""
-    path = _path("tenants", tenant) + "/tokens"
-    _show(Client.open(context, token_file).call("POST", path, {"name": name}))
+    path = item_path("tenants", tenant) + "/tokens"
+    show_answer(Client.open(context, token_file).call("POST", path, {"name": name}))
 
 
 issuer_group.add_command(_lister("list", "/v1/issuers", "List certification authorities."))

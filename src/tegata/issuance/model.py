@@ -43,7 +43,8 @@ class Issuer:
 class Draft:
     """What is to be certified: everything but the serial number.
 
-    `subject` (Name) and `public_key` (SubjectPublicKeyInfo) are DER.
+    `subject` (Name) and `public_key` (SubjectPublicKeyInfo) are DER; `extensions` are those,
+    encoded, that differ from certificate to certificate beside the names.
     """
 
     profile: Profile
@@ -53,6 +54,7 @@ class Draft:
     names: tuple[GeneralName, ...]
     not_before: datetime
     not_after: datetime
+    extensions: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from tegata.kernel.ids import BlockId, IssuerId, NodeId, TenantId
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import KeyAlgorithm, KeyPurpose, SignatureAlgorithm, SigningKey
 from tegata.pkix.names import GeneralName
+from tegata.profiles.model import Profile
 
 
 class CertificateSigner(Protocol):
@@ -41,7 +42,7 @@ class CertificateSigner(Protocol):
         ...
 
     async def sign_certificate(
-        self, key: SigningKey, profile: str, tbs: bytes, block: BlockId, counter: int
+        self, key: SigningKey, profile: Profile, tbs: bytes, block: BlockId, counter: int
     ) -> bytes:
         """A signature over a linted TBSCertificate; refuses what the key may not sign."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from tegata.issuance.model import Draft, Issuer, Linted, Reserved, ReservedSerial
+from tegata.kernel.finding import Finding
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.signing import KeyAlgorithm
 from tegata.pkix.algorithms import KeyKind
@@ -14,6 +15,7 @@ from tegata.pkix.extensions import (
     authority_key_identifier,
     basic_constraints,
     crl_distribution_points,
+    encode_extension,
     extended_key_usage,
     key_identifier,
     key_usage,
@@ -21,8 +23,9 @@ from tegata.pkix.extensions import (
     subject_alternative_name,
     subject_key_identifier,
 )
+from tegata.profiles.further_extensions import profiled_extensions
 from tegata.profiles.lint import lint
-from tegata.profiles.model import CertificateKind, IssuerFacts, Profile
+from tegata.profiles.model import NO_EXPIRATION, CertificateKind, IssuerFacts, Profile
 from tegata.profiles.public_key import key_kind
 from tegata.profiles.usage import expected_key_usage
 
@@ -40,6 +43,8 @@ def validity_period(
     """notBefore and notAfter for a certificate made now, within its issuer's life."""
     not_before = now.replace(microsecond=0) - BACKDATE
     # notAfter is inclusive (RFC 5280 section 4.1.2.5): one second less than the period.
+    if profile.no_expiration:
+        return not_before, NO_EXPIRATION
     not_after = not_before + profile.validity - timedelta(seconds=1)
     if not_after_issuer is not None and not_after_issuer < not_after:
         not_after = not_after_issuer
@@ -64,21 +69,24 @@ class CertificateTemplate:
                 ca=profile.kind is CertificateKind.CA, path_length=profile.path_length
             ),
             key_usage(*expected_key_usage(profile, public_key)),
+            *_extended_key_usage(profile),
             *(
-                (extended_key_usage(*profile.extended_key_usage),)
-                * bool(profile.extended_key_usage)
+                encode_extension(each.extension_id, each.value, critical=each.critical)
+                for each in profiled_extensions(profile)
             ),
         )
         self._after: tuple[bytes, ...] = (authority_key_identifier(issuer.facts.key_identifier),)
         if profile.ocsp_no_check:
             self._after += (ocsp_no_check(),)
         elif not profile.self_signed:
-            self._after += (
-                crl_distribution_points(issuer.crl_url),
-                authority_information_access(
-                    ocsp=issuer.ocsp_url, ca_issuers=issuer.ca_issuers_url
-                ),
-            )
+            if profile.crl_distribution_points:
+                self._after += (crl_distribution_points(issuer.crl_url),)
+            if profile.ocsp or profile.ca_issuers:
+                access = authority_information_access(
+                    ocsp=issuer.ocsp_url if profile.ocsp else None,
+                    ca_issuers=issuer.ca_issuers_url if profile.ca_issuers else None,
+                )
+                self._after += (access,)
 
     def extensions(self, draft: Draft) -> tuple[bytes, ...]:
         """The extensions of a certificate, in order."""
@@ -87,12 +95,21 @@ class CertificateTemplate:
             critical = draft.subject == EMPTY_NAME
             names = (subject_alternative_name(draft.names, critical=critical),)
         identifier = subject_key_identifier(key_identifier(draft.public_key))
-        return (*self._before, identifier, *self._after, *names)
+        return (*self._before, identifier, *self._after, *names, *draft.extensions)
 
 
-def template_key(draft: Draft) -> tuple[str, int, KeyKind]:
-    """What a template depends on beside its issuer."""
-    return draft.profile.name, draft.profile.version, key_kind(draft.public_key)
+def _extended_key_usage(profile: Profile) -> tuple[bytes, ...]:
+    if not profile.extended_key_usage:
+        return ()
+    critical = profile.extended_key_usage_critical
+    return (extended_key_usage(*profile.extended_key_usage, critical=critical),)
+
+
+def template_key(draft: Draft) -> tuple[str, int, str, KeyKind]:
+    """What a template depends on beside its issuer. The digest tells apart the documents of two
+    tenants that gave them one name."""
+    profile = draft.profile
+    return profile.name, profile.version, profile.digest, key_kind(draft.public_key)
 
 
 def lint_draft(draft: Draft, extensions: tuple[bytes, ...], issuer: IssuerFacts) -> Linted:
@@ -100,15 +117,24 @@ def lint_draft(draft: Draft, extensions: tuple[bytes, ...], issuer: IssuerFacts)
 
     The signer runs them again on the octets with the serial in them, before it signs.
     """
-    tbs = _encode(draft, extensions, issuer, PLACEHOLDER_SERIAL)
-    findings = lint(tbs, draft.profile, issuer)
+    findings = draft_findings(draft, extensions, issuer)
     if findings:
         raise Problem(ProblemCode.LINT_REFUSED, findings[0].message, findings)
     return Linted(draft, extensions)
 
 
+def draft_findings(
+    draft: Draft, extensions: tuple[bytes, ...], issuer: IssuerFacts
+) -> list[Finding]:
+    """What every rule says to a draft's octets; empty when nothing is wrong with them."""
+    tbs = _encode(draft, extensions, issuer, PLACEHOLDER_SERIAL)
+    return lint(tbs, draft.profile, issuer)
+
+
 def require_within_issuer(draft: Draft, issuer: IssuerFacts) -> None:
     """`Problem(lint.refused)` for a draft that would outlive its issuer."""
+    if draft.profile.no_expiration:
+        return
     if issuer.not_after is not None and draft.not_after > issuer.not_after:
         raise Problem(ProblemCode.LINT_REFUSED, "notAfter is later than the issuer's")
 

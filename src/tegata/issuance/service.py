@@ -75,7 +75,7 @@ class IssuanceService:
         try:
             signature = await self.signer.sign_certificate(
                 issuer.key,
-                reserved.linted.draft.profile.name,
+                reserved.linted.draft.profile,
                 reserved.tbs,
                 place.block.id,
                 place.counter,

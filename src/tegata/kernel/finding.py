@@ -15,9 +15,16 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing a rule found wrong."""
+    """One thing a rule found wrong.
+
+    One about a document that a person wrote says where: `place`. Its message is also a key of the
+    catalogue, with what stands in its placeholders.
+    """
 
     code: str
     severity: Severity
     cites: str
     message: str
+    place: str = ""
+    key: str = ""
+    values: tuple[tuple[str, str], ...] = ()

@@ -31,6 +31,8 @@ class ProblemCode(StrEnum):
     TOKEN_UNKNOWN = "token.unknown"
     ISSUER_UNKNOWN = "issuer.unknown"
     PROFILE_UNKNOWN = "profile.unknown"
+    PROFILE_INVALID = "profile.invalid"
+    PROFILE_BUILT_IN = "profile.built-in"
     CERTIFICATE_UNKNOWN = "certificate.unknown"
     CERTIFICATE_REVOKED = "certificate.already-revoked"
     REASON_UNKNOWN = "revocation.reason-unknown"

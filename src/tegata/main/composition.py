@@ -19,6 +19,7 @@ from tegata.outbound.system import SystemClock, SystemRandomness
 from tegata.profiles.catalogue import OCSP_RESPONDER
 from tegata.protocols.ocsp.endpoints import OcspForms
 from tegata.registration.notices import NoticeService
+from tegata.registration.profiles import ProfileService
 from tegata.registration.screening import KeyScreening, RefusedKeyService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.presigned import PresignedAnswers
@@ -61,6 +62,7 @@ class Platform:
     enrolment: EnrolmentService
     refused_keys: RefusedKeyService
     key_list: KeyListFile
+    profiles: ProfileService
     revocation: RevocationService
     crls: CrlService
     ocsp: OcspService
@@ -124,6 +126,12 @@ def _schedule(jobs: JobQueue, clock: Clock) -> Schedule:
     return schedule
 
 
+def _data_keys(signer: SignerClient, database: Database, randomness: Randomness) -> DataKeyRing:
+    return DataKeyRing(
+        signer, lambda tenant, kind: find_data_key(database, tenant, kind), randomness
+    )
+
+
 async def compose(settings: Settings, public_url: str, socket: Path) -> Platform:
     """Wire the platform. The signer process must be running."""
     clock, randomness = SystemClock(), SystemRandomness()
@@ -131,20 +139,20 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
     reserve = DiskReserve(settings.data, settings.disk_reserve)
     database = await open_database(settings, clock, reserve)
     signer = SignerClient(socket)
-    keys = DataKeyRing(
-        signer, lambda tenant, kind: find_data_key(database, tenant, kind), randomness
-    )
+    keys = _data_keys(signer, database, randomness)
     presigned: PresignedAnswers[OcspForms] = PresignedAnswers(settings.status_memory)
     journal = await _journal(settings, node, signer, reserve)
     store = RecoveringStore(
         database, keys, clock, randomness, public_url, presigned.withdraw, journal
     )
     jobs = JobQueue(database, node)
+    timetable = _schedule(jobs, clock)
     serials = SerialReserve(store, signer, clock, node)
     issuance = IssuanceService(store, signer, serials, clock, randomness)
     hierarchy = HierarchyService(store, signer, issuance, clock, randomness)
     crls = CrlService(store, signer, clock)
     key_list = KeyListFile(settings.key_list)
+    profiles, screening = ProfileService(store, store, store, clock), KeyScreening(store, key_list)
     mailer = SmtpMailer(settings.smtp) if settings.smtp is not None else None
 
     return Platform(
@@ -159,18 +167,17 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         serials=serials,
         issuance=issuance,
         hierarchy=hierarchy,
-        enrolment=EnrolmentService(store, store, issuance, clock, KeyScreening(store, key_list)),
+        enrolment=EnrolmentService(store, store, issuance, clock, profiles, screening),
         refused_keys=RefusedKeyService(store, clock),
         key_list=key_list,
+        profiles=profiles,
         revocation=RevocationService(store, clock),
         crls=crls,
         ocsp=OcspService(store, signer, clock),
         presigned=presigned,
         status_feed=StatusFeed(database),
         tokens=TokenService(store, clock, randomness),
-        tenants=TenantService(
-            store, keys, hierarchy, crls, clock, randomness, _schedule(jobs, clock)
-        ),
+        tenants=TenantService(store, keys, hierarchy, crls, clock, randomness, timetable),
         journal=journal,
         recovery=RecoveryService(store, journal, node),
         keeper=NodeKeeper(store, journal, node),

@@ -1,4 +1,4 @@
-"""Signature algorithms: the one table from a name to its AlgorithmIdentifier, key kind and hash.
+"""Signature algorithms: the one table from a name to its AlgorithmIdentifier and hash.
 
 RFC 5758 section 3.2 (ECDSA), RFC 4055 sections 3.1 and 5 (RSA), RFC 8410 section 6 (Ed25519)
 and RFC 9881 section 3 (ML-DSA). An algorithm without parameters has none, not NULL, except
@@ -30,14 +30,26 @@ from tegata.pkix.der import (
 
 
 class KeyKind(StrEnum):
-    """What a public key can be used for depends on its kind, not on its size."""
+    """Kinds of public keys, by the names that the documents of profiles use."""
 
     RSA = "rsa"
     RSA_PSS = "rsa-pss"
-    EC = "ec"
+    EC_P256 = "ec-p256"
+    EC_P384 = "ec-p384"
+    EC_P521 = "ec-p521"
     ED25519 = "ed25519"
-    ML_DSA = "ml-dsa"
+    ML_DSA_44 = "ml-dsa-44"
+    ML_DSA_65 = "ml-dsa-65"
+    ML_DSA_87 = "ml-dsa-87"
     OTHER = "other"
+
+
+# What a key can be used for depends on these, not on its size.
+RSA_KINDS: Final = frozenset({KeyKind.RSA, KeyKind.RSA_PSS})
+EC_KINDS: Final = frozenset({KeyKind.EC_P256, KeyKind.EC_P384, KeyKind.EC_P521})
+ML_DSA_KINDS: Final = frozenset({KeyKind.ML_DSA_44, KeyKind.ML_DSA_65, KeyKind.ML_DSA_87})
+# Those that certificates may be for.
+KEY_KINDS: Final = tuple(kind for kind in KeyKind if kind is not KeyKind.OTHER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +57,10 @@ class SignatureScheme:
     """What an algorithm is made of.
 
     `identifier` is its AlgorithmIdentifier (DER); `digest` is None where the algorithm hashes
-    within itself; `padding` is RSA's. A key of `kind` makes such signatures.
+    within itself; `padding` is RSA's.
     """
 
     identifier: bytes
-    kind: KeyKind
     digest: hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None = None
     padding: padding.PKCS1v15 | padding.PSS | None = None
 
@@ -88,37 +99,31 @@ def _salted(digest: hashes.SHA256 | hashes.SHA384 | hashes.SHA512) -> padding.PS
 
 
 SCHEMES: Final[Mapping[SignatureAlgorithm, SignatureScheme]] = {
-    SignatureAlgorithm.ECDSA_SHA256: SignatureScheme(
-        _bare(oids.ECDSA_WITH_SHA256), KeyKind.EC, _SHA256
-    ),
-    SignatureAlgorithm.ECDSA_SHA384: SignatureScheme(
-        _bare(oids.ECDSA_WITH_SHA384), KeyKind.EC, _SHA384
-    ),
-    SignatureAlgorithm.ECDSA_SHA512: SignatureScheme(
-        _bare(oids.ECDSA_WITH_SHA512), KeyKind.EC, _SHA512
-    ),
+    SignatureAlgorithm.ECDSA_SHA256: SignatureScheme(_bare(oids.ECDSA_WITH_SHA256), _SHA256),
+    SignatureAlgorithm.ECDSA_SHA384: SignatureScheme(_bare(oids.ECDSA_WITH_SHA384), _SHA384),
+    SignatureAlgorithm.ECDSA_SHA512: SignatureScheme(_bare(oids.ECDSA_WITH_SHA512), _SHA512),
     SignatureAlgorithm.RSA_PKCS1_SHA256: SignatureScheme(
-        _with_null(oids.SHA256_WITH_RSA), KeyKind.RSA, _SHA256, padding.PKCS1v15()
+        _with_null(oids.SHA256_WITH_RSA), _SHA256, padding.PKCS1v15()
     ),
     SignatureAlgorithm.RSA_PKCS1_SHA384: SignatureScheme(
-        _with_null(oids.SHA384_WITH_RSA), KeyKind.RSA, _SHA384, padding.PKCS1v15()
+        _with_null(oids.SHA384_WITH_RSA), _SHA384, padding.PKCS1v15()
     ),
     SignatureAlgorithm.RSA_PKCS1_SHA512: SignatureScheme(
-        _with_null(oids.SHA512_WITH_RSA), KeyKind.RSA, _SHA512, padding.PKCS1v15()
+        _with_null(oids.SHA512_WITH_RSA), _SHA512, padding.PKCS1v15()
     ),
     SignatureAlgorithm.RSA_PSS_SHA256: SignatureScheme(
-        _pss(_SHA256, oids.SHA256), KeyKind.RSA, _SHA256, _salted(_SHA256)
+        _pss(_SHA256, oids.SHA256), _SHA256, _salted(_SHA256)
     ),
     SignatureAlgorithm.RSA_PSS_SHA384: SignatureScheme(
-        _pss(_SHA384, oids.SHA384), KeyKind.RSA, _SHA384, _salted(_SHA384)
+        _pss(_SHA384, oids.SHA384), _SHA384, _salted(_SHA384)
     ),
     SignatureAlgorithm.RSA_PSS_SHA512: SignatureScheme(
-        _pss(_SHA512, oids.SHA512), KeyKind.RSA, _SHA512, _salted(_SHA512)
+        _pss(_SHA512, oids.SHA512), _SHA512, _salted(_SHA512)
     ),
-    SignatureAlgorithm.ED25519: SignatureScheme(_bare(oids.ED25519), KeyKind.ED25519),
-    SignatureAlgorithm.ML_DSA_44: SignatureScheme(_bare(oids.ML_DSA_44), KeyKind.ML_DSA),
-    SignatureAlgorithm.ML_DSA_65: SignatureScheme(_bare(oids.ML_DSA_65), KeyKind.ML_DSA),
-    SignatureAlgorithm.ML_DSA_87: SignatureScheme(_bare(oids.ML_DSA_87), KeyKind.ML_DSA),
+    SignatureAlgorithm.ED25519: SignatureScheme(_bare(oids.ED25519)),
+    SignatureAlgorithm.ML_DSA_44: SignatureScheme(_bare(oids.ML_DSA_44)),
+    SignatureAlgorithm.ML_DSA_65: SignatureScheme(_bare(oids.ML_DSA_65)),
+    SignatureAlgorithm.ML_DSA_87: SignatureScheme(_bare(oids.ML_DSA_87)),
 }
 _IDENTIFIERS: Final = {name: scheme.identifier for name, scheme in SCHEMES.items()}
 # RFC 4055 section 2.1: a hash's parameters are NULL when written, NULL or absent when read.

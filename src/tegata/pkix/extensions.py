@@ -107,10 +107,10 @@ def key_usage(*usages: KeyUsage) -> bytes:
     return encode_extension(oids.KEY_USAGE, encode_named_bits(usages), critical=True)
 
 
-def extended_key_usage(*purposes: str) -> bytes:
+def extended_key_usage(*purposes: str, critical: bool = False) -> bytes:
     """extKeyUsage (RFC 5280 section 4.2.1.12)."""
     value = encode_sequence(*(encode_oid(purpose) for purpose in purposes))
-    return encode_extension(oids.EXTENDED_KEY_USAGE, value)
+    return encode_extension(oids.EXTENDED_KEY_USAGE, value, critical=critical)
 
 
 @lru_cache(maxsize=256)

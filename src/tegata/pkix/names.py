@@ -19,15 +19,19 @@ from tegata.pkix.der import (
     TLV,
     UTF8_STRING,
     DerError,
+    Explicit,
     SetOf,
     Size,
     decode,
     decode_elements,
+    encode_octet_string,
     encode_oid,
     encode_sequence,
     encode_set_of,
+    explicit,
     implicit,
     sequence,
+    whole,
     wrap,
 )
 
@@ -41,6 +45,11 @@ _SHORT = {
     oids.ORGANIZATIONAL_UNIT: "OU",
     oids.ORGANIZATION_IDENTIFIER: "organizationIdentifier",
     oids.DOMAIN_COMPONENT: "DC",
+    oids.SURNAME: "SN",
+    oids.GIVEN_NAME: "GN",
+    oids.TITLE: "title",
+    oids.PSEUDONYM: "pseudonym",
+    oids.USER_ID: "UID",
 }
 # RFC 5280 appendix A: these types are PrintableString, domainComponent is IA5String.
 _STRING_TAGS = {
@@ -81,11 +90,16 @@ class GeneralNameKind(StrEnum):
     IP = "ip"
     EMAIL = "email"
     URI = "uri"
+    # Kinds of otherName: Microsoft's user principal name, RFC 4108 and RFC 9598.
+    UPN = "upn"
+    HARDWARE_MODULE = "hardware-module"
+    SMTP_UTF8 = "smtp-utf8"
 
 
 @dataclass(frozen=True, slots=True)
 class GeneralName:
-    """A subject alternative name; an IP address is in its usual text form."""
+    """A subject alternative name. An IP address is in its usual text form; a hardware module is
+    its type (dotted) and its serial number (hexadecimal), with a colon between them."""
 
     kind: GeneralNameKind
     value: str
@@ -98,6 +112,25 @@ _GENERAL_TAGS = {
     0x87: GeneralNameKind.IP,
 }
 _TAG_NUMBERS = {kind: tag & 0x1F for tag, kind in _GENERAL_TAGS.items()}
+_OTHER_NAME = 0xA0
+_OTHER_NAMES = {
+    oids.USER_PRINCIPAL_NAME: GeneralNameKind.UPN,
+    oids.HARDWARE_MODULE_NAME: GeneralNameKind.HARDWARE_MODULE,
+    oids.SMTP_UTF8_MAILBOX: GeneralNameKind.SMTP_UTF8,
+}
+_OTHER_OIDS = {kind: name for name, kind in _OTHER_NAMES.items()}
+
+
+@sequence
+class _OtherName:
+    type_id: ObjectIdentifier
+    value: Annotated[TLV, Explicit(0)]
+
+
+@sequence
+class _HardwareModuleName:
+    hardware_type: ObjectIdentifier
+    serial_number: bytes
 
 
 def encode_name(attributes: Sequence[tuple[str, str]]) -> bytes:
@@ -156,7 +189,17 @@ def encode_general_names(names: Sequence[GeneralName]) -> bytes:
 def _encode_general_name(name: GeneralName) -> bytes:
     if name.kind is GeneralNameKind.IP:
         return implicit(_TAG_NUMBERS[name.kind], ipaddress.ip_address(name.value).packed)
+    if name.kind in _OTHER_OIDS:
+        content = encode_oid(_OTHER_OIDS[name.kind]) + explicit(0, _other_value(name))
+        return implicit(0, content, constructed=True)
     return implicit(_TAG_NUMBERS[name.kind], name.value.encode("ascii"))
+
+
+def _other_value(name: GeneralName) -> bytes:
+    if name.kind is GeneralNameKind.HARDWARE_MODULE:
+        kind, _, serial = name.value.partition(":")
+        return encode_sequence(encode_oid(kind), encode_octet_string(bytes.fromhex(serial)))
+    return wrap(UTF8_STRING, name.value.encode())
 
 
 def parse_general_names(octets: bytes) -> tuple[GeneralName, ...]:
@@ -166,6 +209,8 @@ def parse_general_names(octets: bytes) -> tuple[GeneralName, ...]:
 
 def parse_general_name(element: TLV) -> GeneralName:
     """One GeneralName; `DerError` for kinds the platform does not issue."""
+    if element.tag_bytes[0] == _OTHER_NAME:
+        return _parse_other_name(element)
     kind = _GENERAL_TAGS.get(element.tag_bytes[0])
     content = bytes(element.data)
     if kind is None:
@@ -178,3 +223,17 @@ def parse_general_name(element: TLV) -> GeneralName:
         return GeneralName(kind, content.decode("ascii"))
     except UnicodeDecodeError as error:
         raise DerError("general name is not IA5String") from error
+
+
+def _parse_other_name(element: TLV) -> GeneralName:
+    other = decode(_OtherName, wrap(SEQUENCE, bytes(element.data)))
+    kind = _OTHER_NAMES.get(other.type_id.dotted_string)
+    value = whole(other.value)
+    if kind is None:
+        raise DerError(f"otherName of type {other.type_id.dotted_string}")
+    if kind is GeneralNameKind.HARDWARE_MODULE:
+        module = decode(_HardwareModuleName, value)
+        return GeneralName(
+            kind, f"{module.hardware_type.dotted_string}:{module.serial_number.hex()}"
+        )
+    return GeneralName(kind, decode(str, value))

@@ -11,7 +11,9 @@ from tegata.pkix.certificate import parse_tbs_certificate
 from tegata.pkix.der import DerError
 from tegata.profiles import (
     basic_fields,
+    further_extensions,
     public_key,
+    security_identifier,
     subject_alternative_name,
     subject_name,
     usage,
@@ -34,6 +36,8 @@ SHAPE_RULES: Sequence[Rule] = (
     usage.extensions_known,
     usage.extensions_not_critical,
     usage.status_can_be_found,
+    further_extensions.extensions_as_profiled,
+    public_key.key_kind_allowed,
 )
 # What these look at differs from certificate to certificate.
 CERTIFICATE_RULES: Sequence[Rule] = (
@@ -47,12 +51,16 @@ CERTIFICATE_RULES: Sequence[Rule] = (
     subject_alternative_name.alternative_name_criticality,
     subject_alternative_name.common_name_is_certified,
     public_key.public_key_is_strong,
+    public_key.rsa_key_long_enough,
     public_key.subject_key_identifier_matches,
+    security_identifier.security_identifier_as_profiled,
 )
 RULES: Sequence[Rule] = (*SHAPE_RULES, *CERTIFICATE_RULES)
-_VARYING = frozenset({oids.SUBJECT_ALTERNATIVE_NAME, oids.SUBJECT_KEY_IDENTIFIER})
+_VARYING = frozenset(
+    {oids.SUBJECT_ALTERNATIVE_NAME, oids.SUBJECT_KEY_IDENTIFIER, oids.NTDS_CA_SECURITY}
+)
 _SHAPES_KEPT = 4096
-_REVISION = 2
+_REVISION = 3
 
 Shape = tuple[object, ...]
 
@@ -87,6 +95,7 @@ def _shape(subject: Subject) -> Shape:
     return (
         subject.profile.name,
         subject.profile.version,
+        subject.profile.digest,
         subject.issuer.subject,
         subject.issuer.key_identifier,
         subject.issuer.signature_algorithm,
@@ -121,7 +130,9 @@ def _rule_set() -> bytes:
     names = [rule.__module__ + "." + getattr(rule, "__name__", "") for rule in RULES]
     # What a rule does is not in its name: raise this number with every change of one.
     names.append(f"revision {_REVISION}")
-    profiles = [f"{profile.name}/{profile.version}" for profile in CATALOGUE.values()]
+    profiles = [
+        f"{profile.name}/{profile.version}/{profile.digest}" for profile in CATALOGUE.values()
+    ]
     return hashlib.sha256("\n".join(names + profiles).encode()).digest()
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 
 from tegata.kernel.finding import Finding, Severity
-from tegata.kernel.signing import SignatureAlgorithm
+from tegata.kernel.signing import KeyPurpose, SignatureAlgorithm
 from tegata.pkix import oids
+from tegata.pkix.algorithms import KEY_KINDS, KeyKind
 from tegata.pkix.certificate import TbsCertificate
 from tegata.pkix.extensions import KeyUsage
 from tegata.pkix.names import (
@@ -20,6 +21,12 @@ from tegata.pkix.names import (
     parse_general_names,
     parse_name,
 )
+from tegata.pkix.policy_extensions import CertificatePolicy, NameConstraints
+
+# "No well-defined expiration date" (RFC 5280 section 4.1.2.5).
+NO_EXPIRATION = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+NAMES_MAXIMUM = 100
+RSA_BITS_MINIMUM = 2048
 
 
 class CertificateKind(StrEnum):
@@ -29,12 +36,46 @@ class CertificateKind(StrEnum):
     END_ENTITY = "end-entity"
 
 
+class Demand(StrEnum):
+    """Whether something must, may or must not be there."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    FORBIDDEN = "forbidden"
+
+
+@dataclass(frozen=True, slots=True)
+class NameRule:
+    """What a profile says of one kind of alternative names, where it says more than the kind.
+
+    `within` lists domains (host names, mailboxes, URIs, principal names) or networks (addresses)
+    in one of which each name must lie; empty allows all.
+    """
+
+    kind: GeneralNameKind
+    minimum: int = 0
+    maximum: int = NAMES_MAXIMUM
+    wildcard: bool = False
+    within: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CustomExtension:
+    """An extension that all certificates of a profile carry as it stands. `value` is DER."""
+
+    extension_id: str
+    critical: bool
+    value: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """A kind of certificate. `version` changes whenever what it demands changes.
 
     `subject_types` are the attribute types (OIDs) its subjects may have, `name_kinds` the
-    general names it may certify; `public` profiles are offered to tenants.
+    general names it may certify; `public` profiles are offered to tenants. `digest` is the
+    SHA-256 (hexadecimal) of the document it was made from, `built_in` whether that came with
+    the software. `max_validity` says nothing where `no_expiration` is set.
     """
 
     name: str
@@ -52,6 +93,36 @@ class Profile:
     self_signed: bool = False
     public: bool = True
     ocsp_no_check: bool = False
+    key_agreement_for_ec: bool = False
+    extended_key_usage_critical: bool = False
+    no_expiration: bool = False
+    key_kinds: frozenset[KeyKind] = frozenset(KEY_KINDS)
+    rsa_bits_minimum: int = RSA_BITS_MINIMUM
+    subject_required: frozenset[str] = frozenset()
+    subject_fixed: tuple[tuple[str, str], ...] = ()
+    name_rules: tuple[NameRule, ...] = ()
+    policies: tuple[CertificatePolicy, ...] = ()
+    name_constraints: NameConstraints | None = None
+    custom_extensions: tuple[CustomExtension, ...] = ()
+    security_identifier: Demand = Demand.FORBIDDEN
+    crl_distribution_points: bool = True
+    ocsp: bool = True
+    ca_issuers: bool = True
+    description: tuple[str, str] = ("", "")
+    digest: str = field(default="", compare=False)
+    built_in: bool = field(default=True, compare=False)
+
+    @property
+    def reference(self) -> str:
+        """How the signer knows it: a built-in one by its name, any other by its document."""
+        return self.name if self.built_in else f"sha256:{self.digest}"
+
+    @property
+    def subject_purpose(self) -> KeyPurpose | None:
+        """What its subject's key is made for, where that must be a key of ours."""
+        if self.kind is CertificateKind.CA:
+            return KeyPurpose.ROOT_CA if self.self_signed else KeyPurpose.ISSUING_CA
+        return KeyPurpose.OCSP_RESPONDER if self.ocsp_no_check else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tegata.kernel.finding import Finding
 from tegata.pkix import oids
-from tegata.pkix.algorithms import PSS_PARAMETERS, KeyKind
+from tegata.pkix.algorithms import PSS_PARAMETERS, RSA_KINDS, KeyKind
 from tegata.pkix.der import (
     NULL_VALUE,
     DerError,
@@ -17,7 +17,7 @@ from tegata.pkix.der import (
     whole,
 )
 from tegata.pkix.extensions import AuthorityKeyIdentifier, key_identifier, subject_public_key
-from tegata.profiles.model import Subject, error
+from tegata.profiles.model import RSA_BITS_MINIMUM, Subject, error
 from tegata.profiles.weak_rsa import is_weak_exponent, modulus_weakness
 
 _RSA = encode_oid(oids.RSA_ENCRYPTION)
@@ -27,16 +27,16 @@ _ED25519 = encode_oid(oids.ED25519)
 # Named curves of RFC 5480 section 2.1.1.1, P-256, P-384 and P-521, with the octets of a
 # coordinate.
 _CURVES = {
-    encode_oid(oids.P256): 32,
-    encode_oid(oids.P384): 48,
-    encode_oid(oids.P521): 66,
+    encode_oid(oids.P256): (32, KeyKind.EC_P256),
+    encode_oid(oids.P384): (48, KeyKind.EC_P384),
+    encode_oid(oids.P521): (66, KeyKind.EC_P521),
 }
 # Algorithms whose keys are octets of one number (RFC 8410 section 4, RFC 9881 section 4).
 _WHOLE = {
     _ED25519: (32, KeyKind.ED25519),
-    encode_oid(oids.ML_DSA_44): (1312, KeyKind.ML_DSA),
-    encode_oid(oids.ML_DSA_65): (1952, KeyKind.ML_DSA),
-    encode_oid(oids.ML_DSA_87): (2592, KeyKind.ML_DSA),
+    encode_oid(oids.ML_DSA_44): (1312, KeyKind.ML_DSA_44),
+    encode_oid(oids.ML_DSA_65): (1952, KeyKind.ML_DSA_65),
+    encode_oid(oids.ML_DSA_87): (2592, KeyKind.ML_DSA_87),
 }
 
 
@@ -55,13 +55,15 @@ _PREFIXES = dict(
             for algorithm, (octets, kind) in _WHOLE.items()
         ),
         *(
-            _prefix(KeyKind.EC, encode_sequence(_EC, curve), 2 * coordinate, b"\x04")
-            for curve, coordinate in _CURVES.items()
+            _prefix(kind, encode_sequence(_EC, curve), 2 * coordinate, b"\x04")
+            for curve, (coordinate, kind) in _CURVES.items()
         ),
     )
 )
-RSA_BITS = (2048, 8192)
+RSA_BITS = (RSA_BITS_MINIMUM, 8192)
 _CITES = "RFC 5280 section 4.1.2.7"
+# Headers and identifiers of a SubjectPublicKeyInfo, the longest those of a named curve.
+_START = 26
 
 
 @sequence
@@ -76,15 +78,40 @@ def key_kind(public_key: bytes) -> KeyKind:
     known = _PREFIXES.get(len(public_key))
     if known is not None and public_key.startswith(known[0]):
         return known[1]
-    return KeyKind.RSA if _RSA in public_key[:24] else _unusual_kind(public_key[:24])
+    start = public_key[:_START]
+    return KeyKind.RSA if _RSA in start else _unusual_kind(start)
 
 
 def _unusual_kind(start: bytes) -> KeyKind:
     if _PSS in start:
         return KeyKind.RSA_PSS
-    if _EC in start:
-        return KeyKind.EC
-    return next((kind for oid, (_, kind) in _WHOLE.items() if oid in start), KeyKind.OTHER)
+    named = _CURVES if _EC in start else _WHOLE
+    return next((kind for oid, (_, kind) in named.items() if oid in start), KeyKind.OTHER)
+
+
+def key_kind_allowed(subject: Subject) -> Finding | None:
+    """The key is of a kind that the profile lists; `public_key_is_strong` reports one of none."""
+    kind = key_kind(subject.tbs.public_key)
+    if kind is KeyKind.OTHER or kind in subject.profile.key_kinds:
+        return None
+    allowed = ", ".join(sorted(subject.profile.key_kinds))
+    return error(
+        "public-key.type-not-allowed", _CITES, f"{subject.profile.name} takes keys of {allowed}"
+    )
+
+
+def rsa_key_long_enough(subject: Subject) -> Finding | None:
+    """An RSA key has the bits that the profile asks for, where it asks for more than all do."""
+    minimum = subject.profile.rsa_bits_minimum
+    if minimum <= RSA_BITS_MINIMUM or key_kind(subject.tbs.public_key) not in RSA_KINDS:
+        return None
+    try:
+        key = decode(_RsaPublicKey, subject_public_key(subject.tbs.public_key))
+    except DerError:
+        return None  # `public_key_is_strong` reports it
+    if key.modulus.bit_length() >= minimum:
+        return None
+    return error("public-key.rsa-too-short", _CITES, f"RSA keys have at least {minimum} bits")
 
 
 def public_key_is_strong(subject: Subject) -> Finding | None:

@@ -9,9 +9,10 @@ from tegata.kernel.finding import Finding
 from tegata.pkix import oids
 from tegata.pkix.der import DerError
 from tegata.pkix.names import GeneralName, GeneralNameKind
-from tegata.profiles.model import CertificateKind, Subject, error
+from tegata.profiles.host_names import host_is_sound
+from tegata.profiles.model import NAMES_MAXIMUM, CertificateKind, Subject, error
+from tegata.profiles.name_rules import broken_name_rule
 
-NAMES_MAXIMUM = 100
 # Letters, digits and hyphens (RFC 1034 section 3.5 as RFC 1123 section 2.1 relaxed it); one
 # wildcard may stand for the whole leftmost label (RFC 9525 section 6.3). Underscores are not
 # host names. A-labels are what internationalised names look like here (RFC 5890).
@@ -27,6 +28,11 @@ _LOCAL_PART_MAXIMUM, _EMAIL_MAXIMUM = 64, 254
 _URI = re.compile(
     r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9:/?#\[\]@!$&'()*+,;=._~-]|%[0-9A-Fa-f]{2})+"
 )
+# What stands before the @ of a name in UTF-8 (RFC 6531 section 3.3 and RFC 6532): any letter, but
+# no blank, control or separating character.
+_PRINCIPAL = re.compile(rf"[^\s@\"(),:;<>\[\\\]]{{1,64}}@(?:{_LABEL}\.)+{_LABEL}", re.IGNORECASE)
+_PRINCIPAL_MAXIMUM = 254
+_HARDWARE_MODULE = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]{0,38})){2,30}:(?:[0-9a-f]{2}){1,64}")
 _CITES = "RFC 5280 section 4.2.1.6"
 
 
@@ -53,6 +59,10 @@ def alternative_names_allowed(subject: Subject) -> Finding | None:
         return error("subject-alternative-name.count", _CITES, f"1 to {NAMES_MAXIMUM} names")
     if len(set(names)) != len(names):
         return error("subject-alternative-name.repeated", _CITES, "a name stands twice")
+    return _each_name(names, subject) or broken_name_rule(names, subject.profile)
+
+
+def _each_name(names: tuple[GeneralName, ...], subject: Subject) -> Finding | None:
     for name in names:
         if name.kind not in subject.profile.name_kinds:
             return error(
@@ -63,6 +73,12 @@ def alternative_names_allowed(subject: Subject) -> Finding | None:
         if not is_well_formed(name):
             return error(
                 "subject-alternative-name.syntax", _CITES, f"not a well-formed {name.kind} name"
+            )
+        if not host_is_sound(name):
+            return error(
+                "subject-alternative-name.deceptive",
+                "RFC 5891 section 5.4 and UTS 39 section 5.2",
+                f"a label of the {name.kind} name is no A-label, or mixes or imitates scripts",
             )
     return None
 
@@ -78,6 +94,10 @@ def is_well_formed(name: GeneralName) -> bool:
             return _is_uri(name.value)
         case GeneralNameKind.IP:
             return True
+        case GeneralNameKind.HARDWARE_MODULE:
+            return _HARDWARE_MODULE.fullmatch(name.value) is not None
+        case GeneralNameKind.UPN | GeneralNameKind.SMTP_UTF8:
+            return _is_principal(name)
 
 
 def _is_email(text: str) -> bool:
@@ -86,6 +106,15 @@ def _is_email(text: str) -> bool:
         and len(text.partition("@")[0]) <= _LOCAL_PART_MAXIMUM
         and _EMAIL.fullmatch(text) is not None
     )
+
+
+def _is_principal(name: GeneralName) -> bool:
+    text = name.value
+    if len(text) > _PRINCIPAL_MAXIMUM or not text.isprintable():
+        return False
+    if name.kind is GeneralNameKind.SMTP_UTF8 and text.isascii():
+        return False  # RFC 9598 section 3: such a mailbox is an rfc822Name
+    return _PRINCIPAL.fullmatch(text) is not None
 
 
 def _is_uri(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tegata.kernel.finding import Finding
 from tegata.pkix import oids
-from tegata.pkix.der import PRINTABLE_STRING, UTF8_STRING, DerError
+from tegata.pkix.der import IA5_STRING, PRINTABLE_STRING, UTF8_STRING, DerError
 from tegata.pkix.names import NameAttribute
 from tegata.profiles.model import CertificateKind, Subject, error
 
@@ -17,12 +17,21 @@ _UPPER_BOUNDS = {
     oids.ORGANIZATIONAL_UNIT: 64,
     oids.COMMON_NAME: 64,
     oids.SERIAL_NUMBER: 64,
+    oids.TITLE: 64,
+    oids.SURNAME: 32_768,
+    oids.GIVEN_NAME: 32_768,
+    oids.PSEUDONYM: 128,
+    oids.ORGANIZATION_IDENTIFIER: 128,
+    # A host name's label (RFC 2247 section 3); RFC 4519 leaves uid's bound to its users.
+    oids.DOMAIN_COMPONENT: 63,
+    oids.USER_ID: 256,
 }
 # DirectoryString as section 4.1.2.4 leaves it; these two types are PrintableString.
 _DIRECTORY_STRING = frozenset({UTF8_STRING, PRINTABLE_STRING})
 _STRING_TAGS = {
     oids.COUNTRY: frozenset({PRINTABLE_STRING}),
     oids.SERIAL_NUMBER: frozenset({PRINTABLE_STRING}),
+    oids.DOMAIN_COMPONENT: frozenset({IA5_STRING}),
 }
 _APPENDIX = "RFC 5280 appendix A.1"
 
@@ -43,6 +52,28 @@ def subject_is_well_formed(subject: Subject) -> Finding | None:
         return error(
             "subject.empty", "RFC 5280 section 4.1.2.6", "the subject of a CA must not be empty"
         )
+    return _broken_demand(subject, rdns, seen)
+
+
+def _broken_demand(
+    subject: Subject, rdns: tuple[tuple[NameAttribute, ...], ...], seen: set[str]
+) -> Finding | None:
+    profile = subject.profile
+    missing = profile.subject_required - seen
+    if missing:
+        return error(
+            "subject.attribute-missing",
+            "RFC 5280 section 4.1.2.6",
+            f"{profile.name} asks for subject attribute {', '.join(sorted(missing))}",
+        )
+    for kind, value in profile.subject_fixed:
+        found = {each.value for rdn in rdns for each in rdn if each.attribute_type == kind}
+        if found != {value}:
+            return error(
+                "subject.attribute-value",
+                "RFC 5280 section 4.1.2.6",
+                f"subject attribute {kind} must be {value}",
+            )
     return None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from tegata.kernel.finding import Finding
 from tegata.pkix import oids
-from tegata.pkix.algorithms import KeyKind
+from tegata.pkix.algorithms import EC_KINDS, ML_DSA_KINDS, KeyKind
 from tegata.pkix.der import NULL_VALUE, CertificateExtension, DerError
 from tegata.pkix.extensions import (
     KeyUsage,
@@ -17,6 +17,7 @@ from tegata.pkix.extensions import (
     parse_extended_key_usage,
     parse_key_usage,
 )
+from tegata.profiles.further_extensions import further_extensions_known
 from tegata.profiles.model import CertificateKind, Profile, Subject, error
 from tegata.profiles.public_key import key_kind
 
@@ -38,7 +39,7 @@ _KNOWN = frozenset(
 
 
 # RFC 5280 sections 4.2.1.1, 4.2.1.2 and 4.2.2.1 (MUST), 4.2.1.13 (SHOULD); RFC 6960 section
-# 4.2.2.2.1 (SHOULD); an extKeyUsage may be either, and is the same in every certificate of ours.
+# 4.2.2.2.1 (SHOULD).
 _NOT_CRITICAL = frozenset(
     {
         oids.AUTHORITY_KEY_IDENTIFIER,
@@ -46,7 +47,6 @@ _NOT_CRITICAL = frozenset(
         oids.AUTHORITY_INFORMATION_ACCESS,
         oids.CRL_DISTRIBUTION_POINTS,
         oids.OCSP_NO_CHECK,
-        oids.EXTENDED_KEY_USAGE,
     }
 )
 
@@ -57,10 +57,15 @@ _AGREEMENT = frozenset({KeyUsage.KEY_AGREEMENT, KeyUsage.ENCIPHER_ONLY, KeyUsage
 _IMPOSSIBLE: Mapping[KeyKind, tuple[frozenset[KeyUsage], str]] = {
     KeyKind.RSA: (_AGREEMENT, "RFC 3279 section 2.3.1"),
     KeyKind.RSA_PSS: (_ENCIPHERMENT | _AGREEMENT, "RFC 4055 section 1.2"),
-    KeyKind.EC: (_ENCIPHERMENT, "RFC 8813 section 3"),
+    **dict.fromkeys(EC_KINDS, (_ENCIPHERMENT, "RFC 8813 section 3")),
     KeyKind.ED25519: (_ENCIPHERMENT | _AGREEMENT, "RFC 9295 section 3"),
-    KeyKind.ML_DSA: (_ENCIPHERMENT | _AGREEMENT, "RFC 9881 section 5"),
+    **dict.fromkeys(ML_DSA_KINDS, (_ENCIPHERMENT | _AGREEMENT, "RFC 9881 section 5")),
 }
+
+
+def impossible_key_usage(kind: KeyKind) -> tuple[frozenset[KeyUsage], str]:
+    """What a key of a kind cannot be used for, and who says so."""
+    return _IMPOSSIBLE.get(kind, (frozenset[KeyUsage](), ""))
 
 
 def expected_key_usage(profile: Profile, public_key: bytes) -> frozenset[KeyUsage]:
@@ -70,6 +75,8 @@ def expected_key_usage(profile: Profile, public_key: bytes) -> frozenset[KeyUsag
     """
     if profile.key_encipherment_for_rsa and key_kind(public_key) is KeyKind.RSA:
         return profile.key_usage | {KeyUsage.KEY_ENCIPHERMENT}
+    if profile.key_agreement_for_ec and key_kind(public_key) in EC_KINDS:
+        return profile.key_usage | {KeyUsage.KEY_AGREEMENT}
     return profile.key_usage
 
 
@@ -96,7 +103,7 @@ def key_usage_as_profiled(subject: Subject) -> Finding | None:
 def key_usage_fits_key(subject: Subject) -> Finding | None:
     """The profile asks for nothing that a key of the subject's kind cannot do."""
     kind = key_kind(subject.tbs.public_key)
-    impossible, cites = _IMPOSSIBLE.get(kind, (frozenset[KeyUsage](), ""))
+    impossible, cites = impossible_key_usage(kind)
     # That the extension has the profile's usages is for `key_usage_as_profiled` to say.
     wrong = sorted(expected_key_usage(subject.profile, subject.tbs.public_key) & impossible)
     if not wrong:
@@ -147,6 +154,9 @@ def extensions_known(subject: Subject) -> Finding | None:
         return error("extension.repeated", "RFC 5280 section 4.2", "an extension stands twice")
     unknown = [name for name in order if name not in _KNOWN]
     if unknown:
+        known = further_extensions_known(subject.profile)
+        unknown = [name for name in unknown if name not in known]
+    if unknown:
         return error(
             "extension.not-allowed", "RFC 5280 section 4.2", f"extension {', '.join(unknown)}"
         )
@@ -154,18 +164,21 @@ def extensions_known(subject: Subject) -> Finding | None:
 
 
 def extensions_not_critical(subject: Subject) -> Finding | None:
-    """What a relying party may ignore is not marked critical."""
+    """What a relying party may ignore is not critical; extKeyUsage is as the profile says."""
     wrong = [
         name
         for name, extension in subject.tbs.extensions.items()
         if extension.critical and name in _NOT_CRITICAL
     ]
+    purposes = subject.tbs.extensions.get(oids.EXTENDED_KEY_USAGE)
+    if purposes is not None and purposes.critical != subject.profile.extended_key_usage_critical:
+        wrong.append(oids.EXTENDED_KEY_USAGE)
     if not wrong:
         return None
     return error(
         "extension.criticality",
         "RFC 5280 section 4.2",
-        f"extension {', '.join(wrong)} must not be critical",
+        f"extension {', '.join(wrong)} has the wrong criticality",
     )
 
 
@@ -183,7 +196,7 @@ def status_can_be_found(subject: Subject) -> Finding | None:
         if profile.ocsp_no_check or profile.self_signed:
             if crl is None and access is None:
                 return None
-        elif crl is not None and access is not None and _points_to_status(crl, access):
+        elif _points_to_status(profile, crl, access):
             return None
     return error(
         "status.not-findable",
@@ -192,12 +205,23 @@ def status_can_be_found(subject: Subject) -> Finding | None:
     )
 
 
-def _points_to_status(crl: CertificateExtension, access: CertificateExtension) -> bool:
+def _points_to_status(
+    profile: Profile, crl: CertificateExtension | None, access: CertificateExtension | None
+) -> bool:
+    wanted = profile.crl_distribution_points, profile.ocsp or profile.ca_issuers
+    if (crl is not None, access is not None) != wanted:
+        return False
     try:
-        points = parse_crl_distribution_points(crl.value)
-        descriptions = parse_authority_information_access(access.value)
+        points = parse_crl_distribution_points(crl.value) if crl is not None else ()
+        found = parse_authority_information_access(access.value) if access is not None else ()
     except DerError:
         return False
-    urls = (*points, *(url for _method, url in descriptions))
-    answers = oids.ACCESS_OCSP in {method for method, _url in descriptions}
-    return bool(points) and answers and all(_HTTP_URL.fullmatch(url) for url in urls)
+    methods = {method for method, _url in found}
+    expected = {oids.ACCESS_OCSP} if profile.ocsp else set()
+    expected |= {oids.ACCESS_CA_ISSUERS} if profile.ca_issuers else set()
+    urls = (*points, *(url for _method, url in found))
+    return (
+        bool(points) == profile.crl_distribution_points
+        and methods == expected
+        and all(_HTTP_URL.fullmatch(url) for url in urls)
+    )

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from tegata.kernel.finding import Finding
 from tegata.kernel.ids import CertificateId, IssuerId
 from tegata.kernel.signing import RefusalGround
 from tegata.pkix.names import GeneralNameKind
+from tegata.profiles.model import Profile
 from tegata.revocation.model import CertificateStatus
 
 PAGE_MAXIMUM = 200
@@ -102,6 +104,41 @@ class CertificateEntry:
     not_before: datetime
     not_after: datetime
     status: CertificateStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileVersion:
+    """A version of a profile as it was put. `document` is TOML, `digest` that of its canonical
+    form (SHA-256, hexadecimal); a built-in one was put by nobody."""
+
+    name: str
+    version: int
+    document: str
+    digest: str
+    created_at: datetime | None
+    retired_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """A certificate that a document would have changed or refused, and why."""
+
+    id: CertificateId
+    serial: int
+    subject: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What a document would have done to the last certificates of the profile `of`: how many of
+    them were examined, and among how many of all certificates they were found."""
+
+    profile: Profile
+    of: str
+    examined: int
+    looked_at: int
+    rehearsed: tuple[Rehearsed, ...]
 
 
 @dataclass(frozen=True, slots=True)

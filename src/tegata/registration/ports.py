@@ -11,10 +11,15 @@ from typing import Protocol
 from tegata.issuance.model import IssuedCertificate
 from tegata.issuance.ports import IssuanceUnit
 from tegata.kernel.event import AuditEvent
-from tegata.kernel.ids import CertificateId, TenantId
+from tegata.kernel.ids import CertificateId, IssuerId, TenantId
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import RefusalGround
-from tegata.registration.model import CertificatePage, CertificateQuery, RefusedKey
+from tegata.registration.model import (
+    CertificatePage,
+    CertificateQuery,
+    ProfileVersion,
+    RefusedKey,
+)
 from tegata.registration.notice import Mail, NoticeSetting
 
 
@@ -187,4 +192,69 @@ class Mailer(Protocol):
     async def send(self, mail: Mail) -> Sequence[str]:
         """Hand a mail to the server; the addresses that it refused for good, all of them when it
         refused the mail. `Problem(mail.unavailable)` when it took nothing and may later."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RecentCertificate:
+    """A certificate's place and profile."""
+
+    id: CertificateId
+    issuer: IssuerId
+    profile: str
+
+
+class ProfileUnit(Protocol):
+    """Writes of tenants' profiles."""
+
+    def audit(self, event: AuditEvent) -> None:
+        """Record an event in the same transaction."""
+        ...
+
+    def add_profile_version(self, version: ProfileVersion) -> None:
+        """Record a version; the unit conflicts when there is one of this number."""
+        ...
+
+    def retire_profile_version(self, name: str, version: int, now: datetime) -> None:
+        """Retire a version; the unit fails with profile.unknown when there is none to retire."""
+        ...
+
+    async def commit(self) -> None:
+        """Apply everything durably, or raise `Problem` and apply nothing."""
+        ...
+
+
+class ProfileStore(Protocol):
+    """Reads of tenants' profiles, and their units."""
+
+    def open_unit(self, scope: TenantScope) -> AbstractAsyncContextManager[ProfileUnit]:
+        """A unit that applies nothing unless `commit` is reached."""
+        ...
+
+    async def find_profile(
+        self, scope: TenantScope, name: str, version: int | None
+    ) -> ProfileVersion | None:
+        """A version, retired or not; without a number, the newest that is not retired."""
+        ...
+
+    async def newest_profile_version(self, scope: TenantScope, name: str) -> int:
+        """The highest number that a version of the profile has, 0 when there is none."""
+        ...
+
+    async def list_profiles(
+        self, scope: TenantScope, after: str, limit: int
+    ) -> Sequence[ProfileVersion]:
+        """The newest version that is not retired of each profile, by name after `after`."""
+        ...
+
+    async def list_profile_versions(
+        self, scope: TenantScope, name: str, before: int | None, limit: int
+    ) -> Sequence[ProfileVersion]:
+        """Every version of a profile before a number, newest first."""
+        ...
+
+    async def recent_certificates(
+        self, scope: TenantScope, before: CertificateId | None, limit: int
+    ) -> Sequence[RecentCertificate]:
+        """The tenant's certificates, newest first."""
         ...

@@ -21,7 +21,8 @@ from tegata.pkix.names import (
     parse_general_names,
     parse_name,
 )
-from tegata.profiles.model import Profile
+from tegata.pkix.policy_extensions import parse_security_identifier, security_identifier
+from tegata.profiles.model import Demand, Profile
 from tegata.profiles.public_key import RSA_BITS
 from tegata.profiles.subject_alternative_name import is_dns_name
 from tegata.profiles.weak_rsa import is_weak_exponent, modulus_weakness
@@ -47,7 +48,7 @@ def draft_from_request(
     too (RFC 9525 section 2 looks at nothing else). Raises `Problem` with csr.extension-refused,
     csr.weak-key, csr.name-refused or csr.malformed; the lint judges the rest.
     """
-    _require_extensions_allowed(request)
+    _require_extensions_allowed(request, profile)
     _require_strong_key(request)
     try:
         subject = parse_name(request.subject)
@@ -55,7 +56,7 @@ def draft_from_request(
     except (DerError, ValueError) as error:
         raise Problem(ProblemCode.CSR_NAME_REFUSED, str(error)) from error
     if not names and profile.names_required:
-        names = _from_common_name(subject)
+        names = _from_common_name(subject, profile)
     if not names and request.subject == EMPTY_NAME:
         raise Problem(ProblemCode.CSR_NAME_REFUSED, "the request names nobody")
     not_before, not_after = validity_period(profile, now, issuer_end)
@@ -67,6 +68,7 @@ def draft_from_request(
         names=names,
         not_before=not_before,
         not_after=not_after,
+        extensions=_requested_identifier(request, profile),
     )
 
 
@@ -86,11 +88,14 @@ def _require_strong_key(request: CertificateRequest) -> None:
         raise Problem(ProblemCode.CSR_WEAK_KEY, weakness)
 
 
-def _require_extensions_allowed(request: CertificateRequest) -> None:
+def _require_extensions_allowed(request: CertificateRequest, profile: Profile) -> None:
     refused = [name for name in request.extensions if name not in _TAKEN]
+    if profile.security_identifier is not Demand.FORBIDDEN:
+        refused = [name for name in refused if name != oids.NTDS_CA_SECURITY]
     if refused:
         raise Problem(
-            ProblemCode.CSR_EXTENSION_REFUSED, f"no profile takes extension {', '.join(refused)}"
+            ProblemCode.CSR_EXTENSION_REFUSED,
+            f"{profile.name} takes no extension {', '.join(refused)}",
         )
     constraints = request.extensions.get(oids.BASIC_CONSTRAINTS)
     try:
@@ -115,9 +120,27 @@ def _requested_names(request: CertificateRequest) -> tuple[GeneralName, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def _requested_identifier(request: CertificateRequest, profile: Profile) -> tuple[bytes, ...]:
+    extension = request.extensions.get(oids.NTDS_CA_SECURITY)
+    if extension is None:
+        if profile.security_identifier is Demand.REQUIRED:
+            raise Problem(
+                ProblemCode.CSR_EXTENSION_REFUSED,
+                f"{profile.name} asks for the account's SID, extension {oids.NTDS_CA_SECURITY}",
+            )
+        return ()
+    try:
+        # Written anew: what the request says beside the SID is not certified.
+        return (security_identifier(parse_security_identifier(extension.value)),)
+    except DerError as error:
+        raise Problem(ProblemCode.CSR_EXTENSION_REFUSED, str(error)) from error
+
+
 def _from_common_name(
-    subject: tuple[tuple[NameAttribute, ...], ...],
+    subject: tuple[tuple[NameAttribute, ...], ...], profile: Profile
 ) -> tuple[GeneralName, ...]:
+    if GeneralNameKind.DNS not in profile.name_kinds:
+        raise Problem(ProblemCode.CSR_NAME_REFUSED, "give the names in a subjectAltName extension")
     names = [
         attribute.value
         for rdn in subject

@@ -15,9 +15,9 @@ from tegata.kernel.ports import Clock
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope
 from tegata.pkix.csr import parse_csr
-from tegata.profiles.catalogue import get_public_profile
 from tegata.registration.model import CertificatePage, CertificateQuery
 from tegata.registration.ports import RegistrationStore, RegistrationUnit
+from tegata.registration.profiles import ProfileService
 from tegata.registration.rules import draft_from_request
 from tegata.registration.screening import KeyScreening
 from tegata.registration.search import require_searchable
@@ -41,6 +41,7 @@ class EnrolmentService:
     issuers: IssuanceStore
     issuance: IssuanceService
     clock: Clock
+    profiles: ProfileService
     screening: KeyScreening
     _under_way: set[tuple[TenantId, bytes]] = field(default_factory=set)
 
@@ -115,7 +116,7 @@ class EnrolmentService:
         idempotency: Idempotency | None,
     ) -> IssuedCertificate:
         now = self.clock.now()
-        chosen = get_public_profile(profile)
+        chosen = await self.profiles.resolve(scope, profile)
         request = parse_csr(csr)
         draft = draft_from_request(request, chosen, now, issuer.facts.not_after)
         screened = await self.screening.screen(scope, request)

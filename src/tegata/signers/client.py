@@ -28,7 +28,9 @@ from tegata.kernel.signing import (
     SigningKey,
     choose_signature_algorithm,
 )
+from tegata.profiles.document_form import canonical_form
 from tegata.profiles.lint import RULE_SET
+from tegata.profiles.model import Profile
 from tegata.signers import messages
 from tegata.signers.reservations import ReservedBlock
 
@@ -188,18 +190,23 @@ class SignerClient:
         ]
 
     async def sign_certificate(
-        self, key: SigningKey, profile: str, tbs: bytes, block: BlockId, counter: int
+        self, key: SigningKey, profile: Profile, tbs: bytes, block: BlockId, counter: int
     ) -> bytes:
         """Sign a linted TBSCertificate under a reserved serial."""
         linted = hashlib.sha256(tbs).digest()
         request = messages.SignCertificate(
-            key.id, key.tenant, tbs, block, counter, profile, RULE_SET, linted
+            key.id, key.tenant, tbs, block, counter, profile.reference, RULE_SET, linted
         )
         reply = await self._exchange(request)
         if isinstance(reply, messages.Octets):
             return reply.value
         try:
-            return _expect(messages.Octets, await self._with_key(request, reply, key)).value
+            reply = await self._with_key(request, reply, key)
+            if isinstance(reply, messages.ProfileNotLoaded):
+                document = messages.LoadProfile(canonical_form(profile))
+                _expect(messages.Done, await self._exchange(document))
+                reply = await self._exchange(request)
+            return _expect(messages.Octets, reply).value
         except Problem as problem:
             subject = next((each for each in self._made if each.public_key in tbs), None)
             if problem.code is not ProblemCode.KEY_PURPOSE_REFUSED or subject is None:

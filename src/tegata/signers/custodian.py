@@ -30,28 +30,17 @@ from tegata.pkix.crl import parse_tbs_cert_list
 from tegata.pkix.der import DerError
 from tegata.pkix.extensions import key_identifier
 from tegata.pkix.ocsp import issuer_hashes, parse_response_data, responder_key_hash
-from tegata.profiles.catalogue import get_profile
 from tegata.profiles.lint import RULE_SET, Lint
-from tegata.profiles.model import IssuerFacts, Subject
+from tegata.profiles.model import IssuerFacts, Profile, Subject
 from tegata.signers import messages
 from tegata.signers.keys import KeyBackEnd, KeyRecord, PrivateKey
+from tegata.signers.profile_book import ProfileBook
 from tegata.signers.reservations import Reservations
 from tegata.signers.sealing import RecordSealer
 
 # The clocks of caller and signer are the same machine's; this much covers a slow queue.
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
-_PROFILES = {
-    KeyPurpose.ROOT_CA: frozenset({"root-ca", "issuing-ca", "ocsp-responder"}),
-    KeyPurpose.ISSUING_CA: frozenset({"tls-server", "tls-client", "ocsp-responder"}),
-    KeyPurpose.OCSP_RESPONDER: frozenset[str](),
-}
-# Whose subject's key must be one of ours, made for this purpose.
-_SUBJECT_PURPOSES = {
-    "root-ca": KeyPurpose.ROOT_CA,
-    "issuing-ca": KeyPurpose.ISSUING_CA,
-    "ocsp-responder": KeyPurpose.OCSP_RESPONDER,
-}
 _CA_PURPOSES = frozenset({KeyPurpose.ROOT_CA, KeyPurpose.ISSUING_CA})
 
 
@@ -106,6 +95,7 @@ class Custodian:
         self._randomness = randomness
         self._keys: dict[str, LoadedKey] = {}
         self._lint = Lint()
+        self._profiles = ProfileBook()
 
     def may_create_key(self, request: messages.CreateKey) -> PlannedKey:
         """Check that such a key can be made here; `Problem(key.algorithm-refused)` if not."""
@@ -153,6 +143,14 @@ class Custodian:
         self._load(key, record)
         return messages.KeyCreated(key, public_key, sealed)
 
+    def load(self, request: messages.LoadKey | messages.LoadProfile) -> None:
+        """Remember a key or a profile; `Problem` when the key's record is not genuine, or the
+        profile not one that a tenant may have."""
+        if isinstance(request, messages.LoadKey):
+            self.load_key(request)
+        else:
+            self._profiles.load(request.document)
+
     def load_key(self, request: messages.LoadKey) -> None:
         """Unseal a key; `Problem(key.purpose-refused)` when its record is not genuine."""
         try:
@@ -194,8 +192,7 @@ class Custodian:
     def may_sign_certificate(self, request: messages.SignCertificate) -> Permission:
         """Check a TBSCertificate: purpose, tenant, lint, reserved serial, month of expiry."""
         key = self._key(request.key, request.tenant, _CA_PURPOSES)
-        if request.profile not in _PROFILES[KeyPurpose(key.record.purpose)]:
-            raise Problem(ProblemCode.KEY_PURPOSE_REFUSED, "not a profile for this key")
+        profile = self._profiles.get(request.profile, KeyPurpose(key.record.purpose))
         if request.rule_set != RULE_SET:
             raise Problem(ProblemCode.LINT_REFUSED, "linted with other rules than the signer's")
         if request.linted != hashlib.sha256(request.tbs).digest():
@@ -204,19 +201,19 @@ class Custodian:
             tbs = parse_tbs_certificate(request.tbs)
         except DerError as error:
             raise Problem(ProblemCode.LINT_REFUSED, "not a TBSCertificate") from error
-        subject = Subject(tbs, get_profile(request.profile), key.facts)
+        subject = Subject(tbs, profile, key.facts)
         findings = self._lint.findings(subject)
         if findings:
             raise Problem(ProblemCode.LINT_REFUSED, findings[0].message, findings)
-        self._require_own_subject(request.profile, tbs, key)
+        self._require_own_subject(profile, tbs, key)
         if tbs.serial >> 128 & 0xFFFF != expiry_month(tbs.not_after):
             raise Problem(ProblemCode.SERIAL_NOT_RESERVED, "reserved for another month of expiry")
         self._reservations.take(BlockId(request.block), request.counter, tbs.serial, key.id)
         return Permission(key, request.tbs)
 
-    def _require_own_subject(self, profile: str, tbs: TbsCertificate, key: LoadedKey) -> None:
+    def _require_own_subject(self, profile: Profile, tbs: TbsCertificate, key: LoadedKey) -> None:
         """A CA's or responder's certificate is only for a key that was made here to be one."""
-        purpose = _SUBJECT_PURPOSES.get(profile)
+        purpose = profile.subject_purpose
         if purpose is None:
             return
         for subject in self._keys.values():

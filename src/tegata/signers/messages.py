@@ -51,8 +51,17 @@ class ListReserved(msgspec.Struct, tag="list-reserved", forbid_unknown_fields=Tr
     limit: int
 
 
+class LoadProfile(msgspec.Struct, tag="load-profile", forbid_unknown_fields=True):
+    """Read a tenant's profile document, in canonical form, and remember it by its digest."""
+
+    document: bytes
+
+
 class SignCertificate(msgspec.Struct, tag="sign-certificate", forbid_unknown_fields=True):
-    """Sign a whole TBSCertificate under a reserved serial, with its lint proof."""
+    """Sign a whole TBSCertificate under a reserved serial, with its lint proof.
+
+    `profile` is the name of a built-in one, or ``sha256:`` and the digest of a document.
+    """
 
     key: str
     tenant: str
@@ -104,7 +113,9 @@ class Ping(msgspec.Struct, tag="ping", forbid_unknown_fields=True):
 
 
 Administration = CreateKey | CreateDataKey | UnwrapDataKey | ListKeys | ListReserved | Ping
-Request = SignCertificate | SignCrl | SignResponse | Reserve | LoadKey | Administration
+Request = (
+    SignCertificate | SignCrl | SignResponse | Reserve | LoadKey | LoadProfile | Administration
+)
 
 
 class Envelope(msgspec.Struct, array_like=True):
@@ -167,6 +178,10 @@ class KeyNotLoaded(msgspec.Struct, tag="key-not-loaded"):
     """Load the key first, then ask again."""
 
 
+class ProfileNotLoaded(msgspec.Struct, tag="profile-not-loaded"):
+    """Load the profile's document first, then ask again."""
+
+
 class FindingMessage(msgspec.Struct, array_like=True):
     """A lint finding on the wire."""
 
@@ -184,7 +199,17 @@ class Refused(msgspec.Struct, tag="refused"):
     findings: list[FindingMessage] = []
 
 
-Reply = KeyCreated | Reserved | ReservedBlocks | Octets | KeyList | Done | KeyNotLoaded | Refused
+Reply = (
+    KeyCreated
+    | Reserved
+    | ReservedBlocks
+    | Octets
+    | KeyList
+    | Done
+    | KeyNotLoaded
+    | ProfileNotLoaded
+    | Refused
+)
 
 
 class Answer(msgspec.Struct, array_like=True):

@@ -18,6 +18,7 @@ import msgspec
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.signers import messages
 from tegata.signers.custodian import Custodian, KeyMissing, Permission, PlannedKey
+from tegata.signers.profile_book import ProfileMissing
 
 _LOG = logging.getLogger(__name__)
 _HEADER = 4
@@ -71,6 +72,8 @@ class SignerProtocol(asyncio.Protocol):
             outcome = self._dispatch(envelope.request)
         except KeyMissing:
             outcome = messages.KeyNotLoaded()
+        except ProfileMissing:
+            outcome = messages.ProfileNotLoaded()
         except Problem as problem:
             outcome = _refusal(problem)
         except Exception:  # noqa: BLE001
@@ -99,8 +102,8 @@ class SignerProtocol(asyncio.Protocol):
             case messages.Reserve():
                 block = custodian.reserve(request)
                 return messages.Reserved(block.id, block.prf_key)
-            case messages.LoadKey():
-                custodian.load_key(request)
+            case messages.LoadKey() | messages.LoadProfile():
+                custodian.load(request)
                 return messages.Done()
             case other:
                 return self._administer(other)

@@ -129,6 +129,10 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         **_all(_derived(_CA_RECORDS), "tenant", "certificate", "epoch"),
         "der": _customer(_CA_RECORDS),
     },
+    "profile": {
+        **_all(_derived(_CA_RECORDS), "tenant", "version", "digest", "created_at", "retired_at"),
+        **_all(_customer(_CA_RECORDS), "name", "document"),
+    },
     "revocation": _all(
         _derived(_CA_RECORDS),
         "tenant", "issuer", "serial", "epoch", "certificate", "revoked_at", "reason", "entry",

@@ -29,6 +29,8 @@ _GRANTS = {
     "certificate_der": "SELECT, INSERT, DELETE",
     "audit_event": "SELECT, INSERT",
     "status_change": "SELECT, INSERT, DELETE",
+    # A version of a profile is retired, which nothing else of it can be.
+    "profile": "SELECT, INSERT, UPDATE (retired_at), DELETE",
 }
 
 

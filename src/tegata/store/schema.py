@@ -197,6 +197,20 @@ certificate_der = Table(
     sqlite_with_rowid=False,
 )
 
+# Tenants' own profiles. A version never changes but to be retired.
+profile = Table(
+    "profile",
+    metadata,
+    _text("tenant"),
+    _text("name"),
+    Column("version", Integer, nullable=False, autoincrement=False),
+    _text("document"),
+    _text("digest"),
+    _number("created_at"),
+    _number("retired_at", nullable=True),
+    PrimaryKeyConstraint("tenant", "name", "version"),
+)
+
 # certificateHold (RFC 5280 section 5.3.1); the few held ones have an index of their own.
 HELD = text("reason = 6")
 

@@ -10,6 +10,7 @@ from tegata.store.issuance import IssuanceWrites
 from tegata.store.keys import KeyReads, KeyWrites
 from tegata.store.nodes import NodeReads, NodeWrites
 from tegata.store.notices import NoticeReads, NoticeWrites
+from tegata.store.profiles import ProfileReads, ProfileWrites
 from tegata.store.reads import DataKeys
 from tegata.store.refused_keys import RefusedKeyReads, RefusedKeyWrites
 from tegata.store.registration import RegistrationReads, RegistrationWrites
@@ -24,6 +25,7 @@ class Unit(
     RevocationWrites,
     RegistrationWrites,
     RefusedKeyWrites,
+    ProfileWrites,
     NoticeWrites,
     TenancyWrites,
     NodeWrites,
@@ -36,6 +38,7 @@ class Store(
     RevocationReads,
     RegistrationReads,
     RefusedKeyReads,
+    ProfileReads,
     NoticeReads,
     TenancyReads,
     NodeReads,

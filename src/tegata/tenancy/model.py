@@ -35,6 +35,7 @@ class Action(StrEnum):
     ISSUERS_READ = "issuers.read"
     NOTICES_MANAGE = "notices.manage"
     PROFILES_READ = "profiles.read"
+    PROFILES_MANAGE = "profiles.manage"
     TOKENS_MANAGE = "tokens.manage"
     REFUSED_KEYS_MANAGE = "refused-keys.manage"
     EVENTS_READ = "events.read"

@@ -34,6 +34,8 @@ _UNAUTHORIZED = {
     ProblemCode.CERTIFICATE_UNKNOWN,
 }
 _INTERNAL = {
+    ProblemCode.PROFILE_INVALID,
+    ProblemCode.PROFILE_BUILT_IN,
     ProblemCode.MAIL_UNAVAILABLE,
     ProblemCode.CERTIFICATE_REVOKED,
     ProblemCode.REASON_UNKNOWN,

@@ -119,6 +119,7 @@ class CertificateItem(msgspec.Struct):
 class CertificateBody(CertificateItem):
     """A certificate with the path to its root: `chain` has the issuing CA first, root last."""
 
+    profile_version: int
     certificate: str
     chain: list[str]
     ocsp_url: str
@@ -155,26 +156,6 @@ class IssuerPage(msgspec.Struct):
     """The tenant's certification authorities, oldest first."""
 
     items: list[IssuerBody]
-    next: str | None
-
-
-class ProfileBody(msgspec.Struct):
-    """A certificate profile that can be asked for."""
-
-    name: str
-    version: int
-    validity_days: int
-    key_usage: list[str]
-    extended_key_usage: list[str]
-    subject_attributes: list[str]
-    name_kinds: list[str]
-    names_required: bool
-
-
-class ProfilePage(msgspec.Struct):
-    """The certificate profiles."""
-
-    items: list[ProfileBody]
     next: str | None
 
 
@@ -259,6 +240,7 @@ def certificate_body(
         not_after=_text(certificate.not_after),
         status=status.status,
         revocation=_revocation(status),
+        profile_version=certificate.profile_version,
         certificate=encode_pem("CERTIFICATE", certificate.der),
         chain=[encode_pem("CERTIFICATE", der) for der in issuer.chain],
         ocsp_url=issuer.ocsp_url,

@@ -1,18 +1,14 @@
-"""REST operations on certificates, issuers and profiles."""
+"""REST operations on certificates and issuers."""
 
 from __future__ import annotations
 
 from tegata.kernel.ids import CertificateId, IssuerId
-from tegata.profiles.catalogue import CATALOGUE
-from tegata.profiles.model import Profile
 from tegata.protocols.rest.bodies import (
     CertificateBody,
     CertificatePage,
     IssuerBody,
     IssuerPage,
     NewCertificate,
-    ProfileBody,
-    ProfilePage,
     RevocationRequest,
     certificate_body,
     certificate_item,
@@ -97,25 +93,6 @@ async def get_issuer(call: Call[NoBody]) -> Answer:
     return Answer(issuer_body(found))
 
 
-async def list_profiles(_call: Call[NoBody]) -> Answer:
-    """The certificate profiles that can be asked for."""
-    profiles = [_profile(profile) for profile in CATALOGUE.values() if profile.public]
-    return Answer(ProfilePage(profiles, None))
-
-
-def _profile(profile: Profile) -> ProfileBody:
-    return ProfileBody(
-        name=profile.name,
-        version=profile.version,
-        validity_days=profile.validity.days,
-        key_usage=sorted(usage.name.lower() for usage in profile.key_usage),
-        extended_key_usage=list(profile.extended_key_usage),
-        subject_attributes=sorted(profile.subject_types),
-        name_kinds=sorted(profile.name_kinds),
-        names_required=profile.names_required,
-    )
-
-
 OPERATIONS = (
     Operation(
         "POST", "/v1/certificates", "issueCertificate", "Issue a certificate",
@@ -147,9 +124,5 @@ OPERATIONS = (
     Operation(
         "GET", "/v1/issuers/{issuer}", "getIssuer", "Get a certification authority",
         Action.ISSUERS_READ, "issuance:issuer:get", NoBody, IssuerBody, 200, get_issuer,
-    ),
-    Operation(
-        "GET", "/v1/profiles", "listProfiles", "List certificate profiles",
-        Action.PROFILES_READ, "profiles:profile:list", NoBody, ProfilePage, 200, list_profiles,
     ),
 )  # fmt: skip

@@ -19,6 +19,7 @@ from tegata.kernel.wording import choose_language
 from tegata.protocols.http import Request, Response
 from tegata.protocols.rest.problems import problem_response
 from tegata.registration.notices import NoticeService
+from tegata.registration.profiles import ProfileService
 from tegata.registration.screening import RefusedKeyService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.service import RevocationService
@@ -39,6 +40,7 @@ class Services:
     tokens: TokenService
     tenants: TenantService
     enrolment: EnrolmentService
+    profiles: ProfileService
     revocation: RevocationService
     refused_keys: RefusedKeyService
     notices: NoticeService
@@ -57,6 +59,7 @@ class Call(Generic[Body]):
     idempotency_key: str | None
     digest: bytes
     accept: str = ""
+    accept_language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,7 @@ class Endpoint(Generic[Body]):
             idempotency_key=request.find_header(b"idempotency-key"),
             digest=digest,
             accept=request.header(b"accept"),
+            accept_language=request.header(b"accept-language"),
         )
 
     def _decode(self, request: Request, octets: bytes) -> Body:

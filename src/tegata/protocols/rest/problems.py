@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from tegata.kernel.finding import Finding
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.wording import translate
 from tegata.protocols.http import Response
@@ -38,6 +39,8 @@ TABLE = {
     ProblemCode.TOKEN_UNKNOWN: HttpProblem(404, "There is no such token"),
     ProblemCode.ISSUER_UNKNOWN: HttpProblem(404, "There is no such issuer"),
     ProblemCode.PROFILE_UNKNOWN: HttpProblem(404, "There is no such certificate profile"),
+    ProblemCode.PROFILE_INVALID: HttpProblem(422, "The profile document is not valid"),
+    ProblemCode.PROFILE_BUILT_IN: HttpProblem(409, "The profile comes with the software"),
     ProblemCode.CERTIFICATE_UNKNOWN: HttpProblem(404, "There is no such certificate"),
     ProblemCode.CERTIFICATE_REVOKED: HttpProblem(409, "The certificate is revoked already"),
     ProblemCode.REASON_UNKNOWN: HttpProblem(400, "The revocation reason is not known"),
@@ -80,13 +83,14 @@ TABLE = {
 RETRY_AFTER = {408: 1, 503: 5}
 
 
-class FindingBody(msgspec.Struct):
-    """A finding of the lint."""
+class FindingBody(msgspec.Struct, omit_defaults=True):
+    """A finding of the lint, or about a document; the latter says where: `place`."""
 
     code: str
     severity: str
     cites: str
     message: str
+    place: str = ""
 
 
 class ProblemBody(msgspec.Struct, omit_defaults=True):
@@ -100,6 +104,14 @@ class ProblemBody(msgspec.Struct, omit_defaults=True):
     findings: list[FindingBody] = []
 
 
+def finding_body(finding: Finding, language: str) -> FindingBody:
+    """A finding as it is answered; one about a document in the language asked for."""
+    message = finding.message
+    if finding.key:
+        message = translate(finding.key, language).format(**dict(finding.values))
+    return FindingBody(finding.code, finding.severity, finding.cites, message, finding.place)
+
+
 def problem_response(problem: Problem, language: str, base_url: str) -> Response:
     """A problem on the wire."""
     entry = TABLE[problem.code]
@@ -109,10 +121,7 @@ def problem_response(problem: Problem, language: str, base_url: str) -> Response
         status=entry.status,
         code=problem.code,
         detail=problem.detail,
-        findings=[
-            FindingBody(each.code, each.severity, each.cites, each.message)
-            for each in problem.findings
-        ],
+        findings=[finding_body(each, language) for each in problem.findings],
     )
     headers = {"content-language": language, "cache-control": "no-store"}
     if entry.status == 401:

@@ -43,6 +43,7 @@ def _small(name: str) -> Column[int]:
 def upgrade(op: Operations) -> None:
     """Make every table."""
     _tenancy(op)
+    _profiles(op)
     _issuers(op)
     _serials(op)
     _certificates(op)
@@ -82,6 +83,20 @@ def _tenancy(op: Operations) -> None:
         _number("created_at"),
         _number("revoked_at", nullable=True),
         PrimaryKeyConstraint("tenant", "id"),
+    )
+
+
+def _profiles(op: Operations) -> None:
+    op.create_table(
+        "profile",
+        _text("tenant"),
+        _text("name"),
+        _small("version"),
+        _text("document"),
+        _text("digest"),
+        _number("created_at"),
+        _number("retired_at", nullable=True),
+        PrimaryKeyConstraint("tenant", "name", "version"),
     )
 
 
