@@ -39,7 +39,7 @@ def _batches(tenant: str, issuer: str, count: int, first_event: int) -> Iterator
             name = f"host{number}.example.test"
             rows[certificate].append(
                 (tenant, identifier, month, issuer, serial, "tls-server", 1, f"CN={name}",
-                 now, now + 7_776_000_000)
+                 now, now + 7_776_000_000, 1 + number // 10_000)
             )  # fmt: skip
             rows[certificate_name].append(
                 (tenant, f"dns:test.example.host{number}", identifier, month)

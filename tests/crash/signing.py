@@ -15,7 +15,7 @@ from tegata.kernel.ids import KeyId
 from tegata.main import signer_process
 from tegata.main.settings import Settings
 from tegata.pkix.certificate import parse_tbs_certificate
-from tegata.pkix.crl import parse_tbs_cert_list
+from tegata.pkix.crl_reader import parse_tbs_cert_list
 from tegata.pkix.der import DerError
 from tegata.signers.keys import KeyBackEnd, KeyRecord, PrivateKey
 from tegata.signers.sealing import SealingRoot

@@ -10,7 +10,7 @@ from tegata.kernel.ids import BlockId, KeyId, TenantId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.signing import DataKeyKind, KeyAlgorithm, KeyPurpose, SigningKey
 from tegata.pkix.certificate import parse_tbs_certificate
-from tegata.pkix.crl import parse_tbs_cert_list
+from tegata.pkix.crl_reader import parse_tbs_cert_list
 from tests.fakes.system import CountingRandomness
 from tests.fakes.world_store import Gate
 from tests.pkix.keys import spki

@@ -148,7 +148,7 @@ class _Hasty(SerialReserve):
 
     async def take(self, issuer: Issuer, month: int) -> ReservedSerial:
         block = await self._signer.reserve(issuer.key, month, FIRST_BLOCK)
-        return ReservedSerial(block, 0, block.serial(0))
+        return ReservedSerial(block, 0, block.serial(0), 1, issuer.crl_url)
 
 
 async def test_the_world_sees_a_signature_under_a_serial_that_the_store_does_not_know() -> None:

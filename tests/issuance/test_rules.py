@@ -80,8 +80,7 @@ def test_a_refused_draft_carries_every_finding() -> None:
 
 def test_the_octets_under_the_serial_differ_from_the_linted_ones_in_the_serial_only() -> None:
     draft, issuer = a_draft(TLS_SERVER), issuer_of(TLS_SERVER)
-    extensions = CertificateTemplate(TLS_SERVER, issuer, draft.public_key).extensions(draft)
-    linted = lint_draft(draft, extensions, issuer.facts)
+    linted = lint_draft(draft, CertificateTemplate(TLS_SERVER, issuer, draft.public_key), issuer)
     place = a_place(draft)
     reserved = under_serial(linted, place, issuer.facts)
     assert reserved.place is place
@@ -98,7 +97,9 @@ def test_a_template_serves_every_draft_of_its_key() -> None:
     for kind in ("p256", "p384", "p521", "ed25519"):
         draft = a_draft(TLS_SERVER, kind)
         own = CertificateTemplate(TLS_SERVER, issuer, draft.public_key)
-        assert template.extensions(draft) == own.extensions(draft)
+        assert template.extensions(draft, "http://a/1.crl") == own.extensions(
+            draft, "http://a/1.crl"
+        )
         assert template_key(draft) == template_key(a_draft(TLS_SERVER))
 
 

@@ -5,23 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from tegata.issuance.model import Issuer, ReservedSerial
 from tegata.issuance.ports import CertificateSigner, IssuanceStore
 from tegata.issuance.serials import BLOCK_MAXIMUM, SerialBlock
+from tegata.issuance.shards import COMPLETE, Placement, place_block, shard_url
 from tegata.kernel.ids import BlockId, IssuerId, NodeId, TenantId
 from tegata.kernel.ports import Clock
+from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope, platform_acts
 
 # Small at first: what is reserved when the machine dies becomes void and stands in the CRL.
 FIRST_BLOCK = 8
 _QUICK = 60.0
+_ATTEMPTS = 5
 
 
 @dataclass(slots=True)
 class _Current:
     tenant: TenantId
     block: SerialBlock
+    shard: int
+    crl_url: str
     opened: float
     next: int = 0
     returned: list[int] = field(default_factory=list)
@@ -87,16 +93,45 @@ class SerialReserve:
             current.next += 1
         else:
             return None
-        return ReservedSerial(current.block, counter, current.block.serial(counter))
+        serial = current.block.serial(counter)
+        return ReservedSerial(current.block, counter, serial, current.shard, current.crl_url)
 
     async def _reserve(self, issuer: Issuer, month: int) -> None:
         now = self._clock.now()
         scope: TenantScope = platform_acts(issuer.tenant, "serials")
         block = await self._signer.reserve(issuer.key, month, self._size(issuer.id, month))
+        placement = await self._place(scope, issuer, block, now)
+        self._current[issuer.id, month] = _Current(
+            issuer.tenant, block, placement.shard, placement.url, now.timestamp()
+        )
+
+    async def _place(
+        self, scope: TenantScope, issuer: Issuer, block: SerialBlock, now: datetime
+    ) -> Placement:
+        for _attempt in range(_ATTEMPTS):
+            try:
+                return await self._record(scope, issuer, block, now)
+            except Problem as problem:
+                # Another node took the shard's last places since we looked.
+                if problem.code is not ProblemCode.CONFLICT:
+                    raise
+        raise Problem(ProblemCode.CONFLICT, "other nodes fill the shard: try again")
+
+    async def _record(
+        self, scope: TenantScope, issuer: Issuer, block: SerialBlock, now: datetime
+    ) -> Placement:
+        """Make a block durable in the store, with its places in a shard of the CRL."""
+        newest = await self._store.newest_shards(scope, issuer.id)
+        placement = place_block(newest, block.size, issuer.crl_url)
         async with self._store.open_unit(scope) as unit:
-            unit.add_serial_block(issuer.id, block, self._node, now)
+            if not newest:
+                unit.open_shard(issuer.id, COMPLETE, issuer.crl_url, now)
+            for shard in placement.opens:
+                unit.open_shard(issuer.id, shard, shard_url(issuer.crl_url, shard), now)
+            unit.fill_shard(issuer.id, placement.shard, block.size, block.month)
+            unit.add_serial_block(issuer.id, block, placement.shard, self._node, now)
             await unit.commit()
-        self._current[issuer.id, month] = _Current(issuer.tenant, block, now.timestamp())
+        return placement
 
     def _size(self, issuer: IssuerId, month: int) -> int:
         used = self._current.get((issuer, month))

@@ -13,9 +13,10 @@ from tegata import __version__
 from tegata.cli.commands import CLIENT_COMMANDS
 
 _SERVER_COMMANDS = {
-    "serve": "serve_command",
-    "run": "run_command",
-    "key-list": "key_list_command",
+    "serve": ("tegata.main.server_commands", "serve_command"),
+    "run": ("tegata.main.server_commands", "run_command"),
+    "crl-check": ("tegata.main.crl_checker", "crl_check_command"),
+    "key-list": ("tegata.main.server_commands", "key_list_command"),
 }
 
 
@@ -26,8 +27,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _SERVER_COMMANDS:
             return super().get_command(ctx, cmd_name)
-        module = importlib.import_module("tegata.main.server_commands")
-        command: click.Command = getattr(module, _SERVER_COMMANDS[cmd_name])
+        module, name = _SERVER_COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from tegata.kernel.plain_listeners import plain_route
 from tegata.main.bootstrap import ApiTls, Demo, ensure_demo, ensure_platform
 from tegata.main.composition import Platform, compose
+from tegata.main.crl_watch import CrlWatch
 from tegata.main.listener import Listener, bind
 from tegata.main.orphans import report_orphans
 from tegata.main.settings import Address, Settings, SettingsError, require_safe
@@ -27,7 +28,6 @@ from tegata.protocols.http import Application, PlainApplication
 from tegata.protocols.ocsp.endpoints import OcspDoor
 from tegata.protocols.rest.application import RestApplication
 from tegata.protocols.rest.operation import Services
-from tegata.store.jobs import CRL_JOB
 from tegata.store.key_list import KeyListError
 from tegata.store.migrate import migrate_postgres
 
@@ -71,6 +71,9 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
         await listener.start()
     worker.start()
     watch.start()
+    crl_watch = asyncio.create_task(
+        CrlWatch(platform, sockets.public_url, settings.data / "crl-check").run()
+    )
     context = _context(settings.data, sockets, demo)
     _write_context(settings.data / "context.json", context)
     (ready or _announce)(context)
@@ -78,6 +81,7 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
         await stop.wait()
         _LOG.info("stopping")
     finally:
+        crl_watch.cancel()
         await asyncio.gather(*(listener.stop() for listener in listeners))
         await worker.stop()
         await watch.stop()
@@ -176,14 +180,8 @@ async def _release_jobs(platform: Platform) -> None:
 
 async def _settle_blocks(platform: Platform) -> None:
     """Void what an earlier run of this node reserved and did not record."""
-    voided = await platform.tenants.settle_blocks(platform.node)
-    if not voided:
-        return
-    for tenant, serials in voided.items():
+    for tenant, serials in (await platform.tenants.settle_blocks(platform.node)).items():
         _LOG.warning("%d serials of tenant %s became void", serials, tenant)
-    for tenant, issuer in await platform.store.all_issuers():
-        if tenant in voided:
-            await platform.jobs.want(CRL_JOB, issuer, tenant, platform.clock.now())
 
 
 async def _close_blocks(platform: Platform) -> None:

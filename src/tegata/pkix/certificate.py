@@ -25,6 +25,7 @@ from tegata.pkix.der import (
     encode_sequence,
     encode_time,
     explicit,
+    length,
     read_time,
     sequence,
     whole,
@@ -137,7 +138,9 @@ def parse_tbs_certificate(octets: bytes) -> TbsCertificate:
 
 def assemble(tbs: bytes, signature: bytes) -> bytes:
     """Put a signature beside what was signed: Certificate, CertificateList (sections 4.1, 5.1)."""
-    return encode_sequence(tbs, ECDSA_WITH_SHA256, encode_bit_string(signature))
+    parts = tbs, ECDSA_WITH_SHA256, encode_bit_string(signature)
+    # One join, tag and length included: a CRL may have tens of millions of octets.
+    return b"".join((b"\x30", length(sum(map(len, parts))), *parts))
 
 
 def parse_certificate(octets: bytes) -> CertificateParts:

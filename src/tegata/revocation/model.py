@@ -24,6 +24,19 @@ class Revocation:
     reason: RevocationReason
     entry: bytes
     listed_until: datetime
+    shard: int
+    invalid_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """That a hold was taken back. `entry` is what delta CRLs say of it: removeFromCRL."""
+
+    issuer: IssuerId
+    serial: int
+    released_at: datetime
+    entry: bytes
+    shard: int
 
 
 class Status(StrEnum):
@@ -41,6 +54,7 @@ class CertificateStatus:
     status: Status
     revoked_at: datetime | None = None
     reason: RevocationReason | None = None
+    invalid_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +74,64 @@ class StatusAuthority:
     responder: Responder
 
 
+class CrlKind(StrEnum):
+    """A list of everything in its scope, or of what changed since one (RFC 5280 section 5.2.4)."""
+
+    FULL = "full"
+    DELTA = "delta"
+
+
 @dataclass(frozen=True, slots=True)
 class CrlEntries:
-    """What a complete CRL is made of, read in one instant."""
+    """Encoded entries, many in each item, and how many there are."""
 
-    entries: tuple[bytes, ...]
-    last_number: int
+    octets: tuple[bytes, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CrlBase:
+    """The full list that deltas start from: its number, the count of changes that it contains
+    all of, when it was made and how long it is. Number 0 stands for none."""
+
+    number: int
+    change: int
+    made_at: datetime
+    entries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CrlState:
+    """Where the lists of a scope stand, read before their entries are.
+
+    `url` is the distribution point of a shard; `number` the last number given to a list of the
+    scope, `full` and `delta` those of the last published ones; `changes` the issuer's count of
+    changes; `last_epoch` the last month in which something issued in it expires; `closed` that
+    nothing more is issued in it; `previous_update` when the last full list was made.
+    """
+
+    shard: int
+    url: str
+    number: int
+    full: int
+    delta: int
+    changes: int
+    base: CrlBase
+    last_epoch: int
+    closed: bool
+    previous_update: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedCrl:
-    """A signed complete CRL."""
+    """A signed CRL. A `scheduled` one is kept after it was replaced."""
 
     issuer: IssuerId
+    shard: int
+    kind: CrlKind
     number: int
     this_update: datetime
     next_update: datetime
     entries: int
+    scheduled: bool
     der: bytes

@@ -27,6 +27,8 @@ from tegata.signers import messages
 ANSWER_TIMEOUT = 15.0
 _HEADER = 4
 _MADE = 64
+# Octets of a frame past which copies are counted: a CRL may have tens of millions.
+_LARGE = 1 << 20
 
 R = TypeVar("R")
 
@@ -70,6 +72,13 @@ class _Connection(asyncio.Protocol):
         if not self._unsent:
             asyncio.get_running_loop().call_soon(self._flush)
         self._unsent.append(frame)
+
+    def send_large(self, header: bytes, octets: bytes) -> None:
+        """Send a frame that should not be copied once more, after all others of this turn."""
+        self._flush()
+        if self.transport is not None and self.open:
+            self.transport.write(header)
+            self.transport.write(octets)
 
     def _flush(self) -> None:
         if self.transport is not None and self.open:
@@ -220,7 +229,11 @@ class SignerClient:
         future: asyncio.Future[messages.Reply] = asyncio.get_running_loop().create_future()
         connection.wait(number, future)
         octets = self._encoder.encode(messages.Envelope(number, request))
-        connection.send(len(octets).to_bytes(_HEADER, "big") + octets)
+        if len(octets) > _LARGE:
+            connection.send_large(len(octets).to_bytes(_HEADER, "big"), octets)
+            del octets
+        else:
+            connection.send(len(octets).to_bytes(_HEADER, "big") + octets)
         try:
             return await future
         finally:

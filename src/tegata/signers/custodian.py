@@ -20,7 +20,7 @@ from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.signing import KeyPurpose
 from tegata.pkix.certificate import ECDSA_WITH_SHA256, TbsCertificate, parse_tbs_certificate
-from tegata.pkix.crl import parse_tbs_cert_list
+from tegata.pkix.crl_reader import parse_tbs_cert_list
 from tegata.pkix.der import DerError
 from tegata.pkix.extensions import key_identifier
 from tegata.pkix.ocsp import issuer_hashes, parse_response_data, responder_key_hash
@@ -183,6 +183,8 @@ class Custodian:
         self._require_present(crl.this_update)
         if crl.next_update <= crl.this_update:
             raise Problem(ProblemCode.LINT_REFUSED, "nextUpdate is not after thisUpdate")
+        if crl.base is not None and not 0 < crl.base <= crl.number:
+            raise Problem(ProblemCode.LINT_REFUSED, "a delta's base is no earlier list")
         return Permission(key, request.tbs)
 
     def may_sign_response(self, request: messages.SignResponse) -> Permission:

@@ -9,7 +9,8 @@ import msgspec
 
 from tegata.kernel.problem import ProblemCode
 
-FRAME_MAXIMUM = 64 * 1024 * 1024
+# A CRL of some four million entries.
+FRAME_MAXIMUM = 256 * 1024 * 1024
 
 
 class CreateKey(msgspec.Struct, tag="create-key", forbid_unknown_fields=True):

@@ -15,7 +15,6 @@ from tegata.kernel.ids import (
     parse_certificate_id,
 )
 from tegata.kernel.scope import TenantScope
-from tegata.pkix.crl import REASON_BY_NUMBER
 from tegata.pkix.names import GeneralName, GeneralNameKind
 from tegata.registration.model import CertificateEntry, CertificateQuery
 from tegata.registration.ports import EarlierRequest
@@ -23,6 +22,7 @@ from tegata.revocation.model import CertificateStatus, Status
 from tegata.store.instants import from_milliseconds, to_milliseconds
 from tegata.store.issuance import searchable
 from tegata.store.reads import ReadsBase
+from tegata.store.revocation import revoked_status
 from tegata.store.schema import certificate, certificate_name, idempotency, revocation
 from tegata.store.statement import NO_OFFSET, Row, Statement
 from tegata.store.unit import UnitBase
@@ -53,6 +53,7 @@ _ENTRIES = (
         certificate.c.not_after,
         revocation.c.revoked_at,
         revocation.c.reason,
+        revocation.c.invalid_since,
     )
     .outerjoin(
         revocation,
@@ -95,12 +96,10 @@ _BY_NAME_OF_ISSUER = Statement(_named(_ENTRIES.where(_ISSUER)))
 
 
 def _entry(row: Row) -> CertificateEntry:
-    identifier, issuer, serial, profile, subject, not_before, not_after, revoked_at, reason = row
+    identifier, issuer, serial, profile, subject, not_before, not_after, *revoked = row
     status = CertificateStatus(Status.GOOD)
-    if revoked_at is not None:
-        status = CertificateStatus(
-            Status.REVOKED, from_milliseconds(revoked_at), REASON_BY_NUMBER[reason]
-        )
+    if revoked[0] is not None:
+        status = revoked_status(revoked)
     return CertificateEntry(
         id=encode_certificate_id(bytes(identifier)),
         issuer=IssuerId(issuer),

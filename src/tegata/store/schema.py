@@ -40,6 +40,10 @@ def _epoch() -> Column[int]:
     return Column("epoch", Integer, nullable=False, autoincrement=False)
 
 
+def _shard() -> Column[int]:
+    return Column("shard", Integer, nullable=False, autoincrement=False)
+
+
 tenant = Table(
     "tenant",
     metadata,
@@ -136,6 +140,7 @@ serial_block = Table(
     _text("issuer"),
     _epoch(),
     Column("size", Integer, nullable=False),
+    _shard(),
     _octets("prf_key"),
     _text("node"),
     _number("created_at"),
@@ -157,6 +162,7 @@ certificate = Table(
     _text("subject"),
     _number("not_before"),
     _number("not_after"),
+    _shard(),
     PrimaryKeyConstraint("issuer", "serial", "epoch"),
     Index("certificate_list", "tenant", "id"),
     postgresql_partition_by="RANGE (epoch)",
@@ -201,7 +207,13 @@ revocation = Table(
     Column("reason", Integer, nullable=False),
     _octets("entry"),
     _number("listed_until"),
+    _number("invalid_since", nullable=True),
+    _shard(),
+    # The issuer's count of changes when this one was made: what a delta CRL goes by.
+    _number("change"),
     PrimaryKeyConstraint("tenant", "issuer", "serial"),
+    Index("revocation_shard", "tenant", "issuer", "shard", "serial"),
+    Index("revocation_change", "tenant", "issuer", "change"),
     sqlite_with_rowid=False,
 )
 
@@ -217,17 +229,60 @@ status_change = Table(
     sqlite_with_rowid=False,
 )
 
+# A hold that was taken back: delta CRLs say so until a complete list stands without it.
+revocation_release = Table(
+    "revocation_release",
+    metadata,
+    _text("tenant"),
+    _text("issuer"),
+    _octets("serial"),
+    _epoch(),
+    _shard(),
+    _number("change"),
+    _number("released_at"),
+    _octets("entry"),
+    PrimaryKeyConstraint("tenant", "issuer", "serial"),
+    Index("revocation_release_change", "tenant", "issuer", "change"),
+    sqlite_with_rowid=False,
+)
+
+# What a CRL is for: shard 0 is all of an issuer, every other one what was issued in it (ADR 13).
+# `places` counts serials reserved in a shard; `changes`, on shard 0, the issuer's revocations,
+# holds and releases; `number` is the last number given to a list of the scope, full or delta,
+# `full_number` and `delta_number` those of the last published ones.
+crl_scope = Table(
+    "crl_scope",
+    metadata,
+    _text("tenant"),
+    _text("issuer"),
+    _shard(),
+    _text("url"),
+    _number("places"),
+    Column("last_epoch", Integer, nullable=False, autoincrement=False),
+    _number("changes"),
+    _number("number"),
+    _number("base_number"),
+    _number("base_change"),
+    _number("base_at"),
+    _number("full_number"),
+    _number("delta_number"),
+    PrimaryKeyConstraint("tenant", "issuer", "shard"),
+)
+
 crl = Table(
     "crl",
     metadata,
     _text("tenant"),
     _text("issuer"),
+    _shard(),
+    _text("kind"),
     _number("number"),
     _number("this_update"),
     _number("next_update"),
     Column("entries", Integer, nullable=False),
+    Column("scheduled", Integer, nullable=False),
     _octets("der"),
-    PrimaryKeyConstraint("tenant", "issuer", "number"),
+    PrimaryKeyConstraint("tenant", "issuer", "shard", "kind", "number"),
 )
 
 idempotency = Table(

@@ -35,7 +35,9 @@ _UNAUTHORIZED = {
 }
 _INTERNAL = {
     ProblemCode.CERTIFICATE_REVOKED,
+    ProblemCode.CERTIFICATE_NOT_HELD,
     ProblemCode.REASON_UNKNOWN,
+    ProblemCode.INVALIDITY_DATE,
     ProblemCode.CSR_MALFORMED,
     ProblemCode.CSR_BAD_SIGNATURE,
     ProblemCode.CSR_WEAK_KEY,
