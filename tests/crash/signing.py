@@ -34,7 +34,9 @@ class _RecordingKey:
             self._ledger.sign(**owner, serial=f"{parse_tbs_certificate(message).serial:x}")
         except DerError:
             with suppress(DerError):  # an OCSP answer
-                self._ledger.sign(**owner, crl=parse_tbs_cert_list(message).number)
+                crl = parse_tbs_cert_list(message)
+                scope = f"{crl.point or 'complete'}{'' if crl.base is None else ', delta'}"
+                self._ledger.sign(**owner, crl=crl.number, scope=scope)
         return self._key.sign(message)
 
 
