@@ -19,9 +19,6 @@ from tegata.revocation.rules import release_of, revocation_of
 from tegata.store.database import Database
 from tegata.store.store import Store
 from tests.fakes.system import CountingRandomness, FakeClock, PlainSealer
-from tests.ports.test_database_contract import database
-
-__all__ = ["database"]
 
 SCOPE: TenantScope = platform_acts(TenantId("ten_lists"), "test")
 ISSUER = IssuerId("iss_lists")
