@@ -75,10 +75,10 @@ def test_what_is_held_can_be_revoked_for_good_since_it_was_held(
 ) -> None:
     body = tenant.issue(make_csr("held-then-revoked.example.test"))
     held = tenant.revoke(body["id"], HOLD).good()
-    revoked = tenant.revoke(body["id"], "keyCompromise").good()
-    assert revoked["revocation"]["reason"] == "keyCompromise"
+    revoked = tenant.revoke(body["id"], "affiliationChanged").good()
+    assert revoked["revocation"]["reason"] == "affiliationChanged"
     assert revoked["revocation"]["revoked_at"] == held["revocation"]["revoked_at"]
-    eventually(lambda: reason_of(listed(server, body)) == "keyCompromise", seconds=5)
+    eventually(lambda: reason_of(listed(server, body)) == "affiliationChanged", seconds=5)
     answer = tenant.caller.post(f"/v1/certificates/{body['id']}/release", None)
     assert (answer.status, answer.code) == (409, "certificate.not-held")
     assert not is_good(server, body)
@@ -99,7 +99,7 @@ def test_an_invalidity_date_stands_in_the_answer_the_list_and_the_search(
     body = tenant.issue(make_csr("invalid-since.example.test"))
     since = certificate_of(body).not_valid_before_utc + timedelta(minutes=1)
     path, text = f"/v1/certificates/{body['id']}/revoke", since.strftime("%Y-%m-%dT%H:%M:%SZ")
-    asked = {"reason": "keyCompromise", "invalidity_date": text}
+    asked = {"reason": "affiliationChanged", "invalidity_date": text}
     revoked = tenant.caller.post(path, asked).good()
     assert revoked["revocation"]["invalidity_date"] == text
     assert (
