@@ -33,10 +33,14 @@ from bench.crl import bench_crl
 from bench.issuing import issue_plan, requests_for
 from bench.platform import Running, children, cpu_seconds, load, running
 from bench.preload import preload_postgres, preload_sqlite
+from bench.search import SearchFigure
+from bench.search import measure as measure_searches
 from tests.postgres import postgres_cluster
 
 SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
 CONNECTIONS = 32
+# Requests for each kind of search.
+SEARCHES = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Bench:
         self.requests = requests
         self.csrs = requests_for(64)
         self.figures: list[Figure] = []
+        self.searches: list[SearchFigure] = []
 
     def measure(
         self, name: str, run: Running, plan: dict[str, Any], floor: float, database: list[int]
@@ -185,10 +190,11 @@ def bench_sqlite(bench: Bench, folder: Path, certificates: int) -> None:
         bench.status("OCSP, signed each time, SQLite", run, static)
         context = run.context
     begun = time.perf_counter()
-    preload_sqlite(data, context["tenant"], context["issuer"], certificates)
+    preload_sqlite(data, context["tenant"], [context["issuer"]], certificates)
     print(f"{certificates} certificates put in, {time.perf_counter() - begun:.0f} s")
     with running(data) as run:
         bench.issue(f"issue, SQLite, {certificates} certificates in it", run)
+        bench.searches += measure_searches("sqlite", run, certificates, SEARCHES)
 
 
 def static_floor(run: Running) -> float:
@@ -215,10 +221,11 @@ def bench_postgres(bench: Bench, folder: Path, certificates: int) -> None:
     with running(data, *options) as run:
         bench.issue("issue, PostgreSQL, 32 connections", run, database=_server(url))
         context = run.context
-    preload_postgres(url, context["tenant"], context["issuer"], certificates)
+    preload_postgres(url, context["tenant"], [context["issuer"]], certificates)
     with running(data, *options) as run:
         name = f"issue, PostgreSQL, {certificates} certificates in it"
         bench.issue(name, run, database=_server(url))
+        bench.searches += measure_searches("postgresql", run, certificates, SEARCHES)
 
 
 def _server(url: str) -> list[int]:
@@ -272,6 +279,7 @@ def main() -> None:
         "processors": os.cpu_count(),
         "figures": [asdict(figure) for figure in bench.figures],
         "crl": asdict(crl),
+        "searches": [asdict(figure) for figure in bench.searches],
     }
     target = Path("var/bench.json")
     target.parent.mkdir(exist_ok=True)

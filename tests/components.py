@@ -7,6 +7,7 @@ worse than a red one. tests/conftest.py holds every other skip to the same rule.
 
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NoReturn
@@ -33,7 +34,9 @@ def find_component(component: str) -> Path | None:
     """Return the library or executable that stands for the component."""
     patterns = PLACES.get(component)
     if patterns is None:
-        found = shutil.which(component)
+        # What Python packages bring along stands beside the interpreter.
+        own = Path(sys.executable).parent
+        found = shutil.which(component, path=f"{own}{os.pathsep}{os.environ.get('PATH', '')}")
         return Path(found) if found else None
     matches = [match for pattern in patterns for match in Path("/").glob(pattern)]
     return max(matches, key=_version, default=None)

@@ -99,13 +99,20 @@ class Running:
             code = json.loads(octets).get("code", "") if octets.startswith("{") else ""
             raise RefusedError(error.code, code, octets) from error
 
-    def issue(self, name: str = NAME, profile: str = "tls-server") -> Issued:
-        """A new certificate, with its path, in files."""
-        body = {"issuer": self.context["issuer"], "profile": profile, "csr": request_pem(name)}
+    def issue(
+        self,
+        name: str = NAME,
+        profile: str = "tls-server",
+        issuer: str | None = None,
+        csr: str | None = None,
+    ) -> Issued:
+        """A new certificate, with its path, in files; by default of the demo's issuing CA."""
+        chosen = issuer or self.context["issuer"]
+        body = {"issuer": chosen, "profile": profile, "csr": csr or request_pem(name)}
         answer = self.call("POST", "/v1/certificates", body)
         leaf = self.folder / f"{answer['id']}.pem"
         leaf.write_text(answer["certificate"])
-        issuing, root = self.folder / "issuing.pem", self.folder / "root.pem"
+        issuing, root = self.folder / f"{chosen}.pem", self.folder / f"{chosen}-root.pem"
         issuing.write_text(answer["chain"][0])
         root.write_text(answer["chain"][-1])
         certificate = x509.load_pem_x509_certificate(answer["certificate"].encode())

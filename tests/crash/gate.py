@@ -27,9 +27,9 @@ from tegata.store.database import Database
 from tegata.store.keys import find_data_key
 from tegata.store.postgres import PostgresDatabase
 from tegata.store.postgres_group import Connection, Group
+from tegata.store.replay import RecoveringStore
 from tegata.store.sqlite import SqliteDatabase
 from tegata.store.statement import Parameters, Statement
-from tegata.store.store import Store
 from tegata.tenancy.service import TenantService
 from tegata.tenancy.tokens import TokenService
 
@@ -211,10 +211,16 @@ def interpose(platform: Platform, gate: Gate, own: Database | None = None) -> Pl
     keys = DataKeyRing(
         signer, lambda tenant, kind: find_data_key(database, tenant, kind), randomness
     )
-    real = Store(
-        database, keys, clock, randomness, platform.store.public_url, platform.presigned.withdraw
+    real = RecoveringStore(
+        database,
+        keys,
+        clock,
+        randomness,
+        platform.store.public_url,
+        platform.presigned.withdraw,
+        platform.journal,
     )
-    store = cast(Store, Interposed(real, gate, "store", effects=False))
+    store = cast(RecoveringStore, Interposed(real, gate, "store", effects=False))
     serials = SerialReserve(store, signer, clock, platform.node)
     issuance = IssuanceService(store, signer, serials, clock, randomness)
     hierarchy = HierarchyService(store, signer, issuance, clock, randomness)

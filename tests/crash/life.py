@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ import uvloop
 from tegata.kernel.ids import IssuerId, TenantId
 from tegata.main.bootstrap import DEMO_TENANT, ensure_demo, ensure_platform
 from tegata.main.composition import Platform, compose
+from tegata.main.restore import recover
 from tegata.main.serve import _close_blocks, _settle_blocks
 from tegata.main.settings import Address, Pkcs11Settings, Settings
 from tegata.store.migrate import migrate_sqlite
@@ -119,6 +121,7 @@ class _Life:
             books = await checks.read_books(platform, self._ledger, tenant)
             await checks.require_reserved(platform, books)
             known |= books.void
+        await recover(platform, self._job.settings, asyncio.Event())
         await _settle_blocks(platform)
         void: set[tuple[IssuerId, int]] = set()
         for tenant in opened:

@@ -12,6 +12,7 @@ from pathlib import Path
 import uvloop
 
 from tegata.kernel.ids import KeyId
+from tegata.kernel.signing import KeyAlgorithm, SignatureAlgorithm
 from tegata.main import signer_process
 from tegata.main.settings import Settings
 from tegata.pkix.certificate import parse_tbs_certificate
@@ -49,8 +50,11 @@ class RecordingBackEnd:
         self._back_end = back_end
         self._ledger = ledger
 
-    def generate(self, key: KeyId) -> tuple[bytes, bytes]:
-        return self._back_end.generate(key)
+    def offers(self, algorithm: KeyAlgorithm, signature_algorithm: SignatureAlgorithm) -> bool:
+        return self._back_end.offers(algorithm, signature_algorithm)
+
+    def generate(self, key: KeyId, algorithm: KeyAlgorithm) -> tuple[bytes, bytes]:
+        return self._back_end.generate(key, algorithm)
 
     def open(self, record: KeyRecord) -> PrivateKey:
         return _RecordingKey(self._back_end.open(record), record, self._ledger)

@@ -24,7 +24,8 @@ from tegata.main.bootstrap import ensure_demo, ensure_platform
 from tegata.main.composition import Platform, compose
 from tegata.main.serve import _close_blocks, _settle_blocks
 from tegata.main.signer_process import SignerSupervisor
-from tegata.registration.model import CertificateQuery
+from tegata.pkix.names import GeneralNameKind
+from tegata.registration.model import CertificateQuery, NameMatch
 from tegata.signers.client import SignerClient
 from tegata.tenancy.model import TenantState
 from tests.crash import checks
@@ -195,8 +196,9 @@ async def issue(actor: Actor, name: str) -> Check:
     host = f"{name}.example.test"
 
     async def require(done: bool) -> None:
-        found = await actor.platform.enrolment.search(DEMO, CertificateQuery(dns_name=host))
-        assert len(found) == done
+        query = CertificateQuery(name=NameMatch(GeneralNameKind.DNS, host))
+        found = await actor.platform.enrolment.search(DEMO, query)
+        assert len(found.entries) == done
 
     return Check(lambda: actor.issue(host), require)
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from tegata.issuance.serials import SerialBlock
 from tegata.kernel.ids import BlockId, KeyId, TenantId
 from tegata.kernel.problem import Problem, ProblemCode
-from tegata.kernel.signing import DataKeyKind, KeyAlgorithm, KeyPurpose, SigningKey
+from tegata.kernel.signing import (
+    DataKeyKind,
+    KeyAlgorithm,
+    KeyPurpose,
+    SignatureAlgorithm,
+    SigningKey,
+    choose_signature_algorithm,
+)
 from tegata.pkix.certificate import parse_tbs_certificate
 from tegata.pkix.crl_reader import parse_tbs_cert_list
 from tests.fakes.system import CountingRandomness
 from tests.fakes.world_store import Gate
-from tests.pkix.keys import spki
+from tests.pkix.keys import PrivateKey, make_key, sign_as, spki
 
 
 class MemorySigner:
@@ -22,7 +26,7 @@ class MemorySigner:
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
         self.randomness = CountingRandomness("signer")
-        self.keys: dict[KeyId, ec.EllipticCurvePrivateKey] = {}
+        self.keys: dict[KeyId, PrivateKey] = {}
         # By serial number, each signature's TBSCertificate; a second one is a fault.
         self.signed: dict[int, bytes] = {}
         self.signed_crls: list[tuple[KeyId, bytes]] = []
@@ -39,15 +43,18 @@ class MemorySigner:
         purpose: KeyPurpose,
         subject: bytes,
         authority: tuple[bytes, bytes] = (b"", b""),
+        algorithm: KeyAlgorithm = KeyAlgorithm.P256,
+        signature_algorithm: SignatureAlgorithm | None = None,
     ) -> SigningKey:
         self.gate.reach("signer.create_key: before")
-        private = ec.generate_private_key(ec.SECP256R1())
+        chosen = choose_signature_algorithm(algorithm, signature_algorithm)
+        private = make_key(algorithm)
         identifier = KeyId(f"key_{len(self.keys)}")
         self.keys[identifier] = private
         self.gate.reach("signer.create_key: after")
-        return SigningKey(identifier, tenant, purpose, KeyAlgorithm.P256, spki(private), b"")
+        return SigningKey(identifier, tenant, purpose, algorithm, chosen, spki(private), b"")
 
-    async def reserve(self, key: SigningKey, month: int, size: int) -> SerialBlock:
+    async def reserve(self, key: SigningKey, month: int, size: int, _shard: int) -> SerialBlock:
         self.gate.reach("signer.reserve: before")
         identifier = BlockId(f"blk_{len(self.journal)}")
         block = SerialBlock(identifier, month, size, self.randomness.octets(32))
@@ -89,4 +96,4 @@ class MemorySigner:
         return {kind: self.randomness.octets(60) for kind in DataKeyKind}
 
     def _sign(self, key: SigningKey, octets: bytes) -> bytes:
-        return self.keys[key.id].sign(octets, ec.ECDSA(hashes.SHA256()))
+        return sign_as(self.keys[key.id], key.signature_algorithm, octets)

@@ -21,8 +21,14 @@ from tegata.kernel.signing import DataKeyKind, RefusalGround, SigningKey
 from tegata.pkix.crl import RevocationReason
 from tegata.pkix.names import GeneralName
 from tegata.pkix.ocsp import IssuerHashes, issuer_hashes
-from tegata.registration.model import CertificateEntry, CertificateQuery, RefusedKey
+from tegata.registration.model import (
+    CertificateEntry,
+    CertificatePage,
+    CertificateQuery,
+    RefusedKey,
+)
 from tegata.registration.ports import EarlierRequest
+from tegata.registration.search import matches
 from tegata.revocation.model import (
     CertificateStatus,
     CrlBase,
@@ -329,7 +335,7 @@ class MemoryUnit:
     def add_tenant(self, tenant: Tenant) -> None:
         self._writes.append(lambda tables: _add(tables.tenants, tenant.id, tenant))
 
-    def set_tenant_state(self, state: TenantState) -> None:
+    def set_tenant_state(self, state: TenantState, *, resumed: bool = False) -> None:
         def change(tables: Tables) -> None:
             tenant = self._scope.tenant
             tables.tenants[tenant] = replace(tables.tenants[tenant], state=state)
@@ -431,8 +437,8 @@ class MemoryStore:
         return self._read("find_idempotency").keys_used.get((scope.tenant, key_hash))
 
     async def list_certificates(
-        self, scope: TenantScope, query: CertificateQuery
-    ) -> Sequence[CertificateEntry]:
+        self, scope: TenantScope, query: CertificateQuery, now: datetime
+    ) -> CertificatePage:
         found = [
             CertificateEntry(
                 id=each.id,
@@ -450,12 +456,18 @@ class MemoryStore:
                 reverse=True,
             )
             if each.tenant == scope.tenant
-            and query.issuer in (None, each.issuer)
-            and query.serial in (None, each.serial)
-            and (query.before is None or each.id < query.before)
-            and (query.dns_name is None or query.dns_name in _dns_names(each))
+            and (query.serial is None or query.serial.lowest <= each.serial <= query.serial.highest)
+            and (query.after is None or each.id < query.after)
+            and (query.name is None or query.name.value in _dns_names(each))
         ]
-        return found[: query.limit]
+        found = [
+            each
+            for each in found
+            if matches(query, each.issuer, each.profile, each.not_after, each.status, now)
+        ]
+        more = len(found) > query.limit
+        page = found[: query.limit]
+        return CertificatePage(page, page[-1].id if more else None)
 
     async def find_revocation(
         self, scope: TenantScope, issuer: IssuerId, serial: int

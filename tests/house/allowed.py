@@ -9,9 +9,15 @@ from typing import Final
 
 Table = Mapping[str, str]
 
-FILES_OVER_BUDGET: Final[Table] = {}
+FILES_OVER_BUDGET: Final[Table] = {
+    "store/migrations/versions/0001_first.py": "all tables as they were first made",
+    "store/schema.py": "one list of all tables, which is read as one",
+}
 
-FUNCTIONS_OVER_BUDGET: Final[Table] = {}
+FUNCTIONS_OVER_BUDGET: Final[Table] = {
+    "main/composition.py::compose": "every port meets its implementation in one list",
+    "main/server_commands.py::serve_command": "a parameter for each option of the command",
+}
 
 # Optional drivers and whatever else must not be imported before it is used (cli/ is free to).
 IMPORTS_INSIDE_FUNCTIONS: Final[Table] = {}

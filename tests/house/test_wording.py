@@ -14,6 +14,7 @@ from babel.messages.pofile import read_po
 from tegata.kernel.wording import LANGUAGES, choose_language, translate
 from tegata.main import quickstart
 from tegata.protocols.rest.problems import TABLE
+from tegata.registration.notice import NOTICE_TEXTS
 from tests.house.source import PACKAGE
 
 FOLDER = PACKAGE / "locale"
@@ -65,8 +66,14 @@ def test_the_whole_quick_start_is_translated(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
+def test_every_text_of_a_notice_is_translated(language: str) -> None:
+    assert [text for text in NOTICE_TEXTS if translate(text, language) == text] == []
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
 def test_the_catalogue_has_no_text_that_nobody_says(language: str) -> None:
-    assert keys(language) - problem_titles() - quick_start_titles() == set()
+    said = problem_titles() | quick_start_titles() | set(NOTICE_TEXTS)
+    assert keys(language) - said == set()
 
 
 @pytest.mark.parametrize("language", TRANSLATED)

@@ -16,7 +16,7 @@ from tegata.issuance.serials import PRF_KEY_OCTETS, SerialBlock
 from tegata.issuance.shards import shard_url
 from tegata.kernel.ids import BlockId, IssuerId, KeyId, TenantId
 from tegata.kernel.month import expiry_month
-from tegata.kernel.signing import KeyAlgorithm, KeyPurpose, SigningKey
+from tegata.kernel.signing import KeyAlgorithm, KeyPurpose, SignatureAlgorithm, SigningKey
 from tegata.pkix import oids
 from tegata.pkix.extensions import key_identifier
 from tegata.pkix.names import (
@@ -68,12 +68,15 @@ def an_issuer(kind: str = "issuing", not_after: datetime | None = ISSUER_END) ->
             TenantId("ten_tanuki"),
             KeyPurpose.ISSUING_CA,
             KeyAlgorithm.P256,
+            SignatureAlgorithm.ECDSA_SHA256,
             public,
             b"",
         ),
         certificate=b"",
         chain=(),
-        facts=IssuerFacts(subject, key_identifier(public), not_after),
+        facts=IssuerFacts(
+            subject, key_identifier(public), not_after, SignatureAlgorithm.ECDSA_SHA256
+        ),
         not_before=NOW,
         ocsp_url=OCSP_URL,
         crl_url=CRL_URL,

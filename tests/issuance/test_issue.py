@@ -147,7 +147,7 @@ class _Hasty(SerialReserve):
     """Hands out serials before the store knows them: what must be caught."""
 
     async def take(self, issuer: Issuer, month: int) -> ReservedSerial:
-        block = await self._signer.reserve(issuer.key, month, FIRST_BLOCK)
+        block = await self._signer.reserve(issuer.key, month, FIRST_BLOCK, 1)
         return ReservedSerial(block, 0, block.serial(0), 1, issuer.crl_url)
 
 

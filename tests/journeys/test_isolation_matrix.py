@@ -7,7 +7,9 @@ what the first was refused stands in its own record.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import ssl
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -39,6 +41,17 @@ class Victim:
     revoked: Json
     bounded: Json
     key: str
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of a certificate of its own."""
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(self.good["certificate"])).hexdigest()
+
+    @property
+    def cursor(self) -> str:
+        """Where its first page of one certificate ended."""
+        page = self.tenant.caller.get("/v1/certificates", limit=1).good()
+        return str(page["next"])
 
     @property
     def token(self) -> str:
@@ -113,21 +126,36 @@ def list_certificates(world: World) -> Iterator[Attempt]:
     victim = world.victim
     for query in (
         f"issuer={victim.tenant.issuer}", f"issuer={victim.root}",
-        f"after={victim.good['id']}", f"after={victim.revoked['id']}",
         f"serial={victim.good['serial']}", f"serial={victim.revoked['serial']}",
         f"serial={victim.good['serial']}&issuer={victim.tenant.issuer}",
         f"serial={victim.good['serial']}&issuer={world.attacker.issuer}",
+        f"serial_prefix={victim.good['serial'][:12]}",
+        f"serial_prefix={victim.good['serial'][:2]}&issuer={victim.tenant.issuer}",
         "dns_name=victim.example.test",
         f"dns_name=victim.example.test&issuer={victim.tenant.issuer}",
+        "name=dns:victim.example.test", "name_prefix=dns:victim.example.test",
+        f"name_prefix=dns:victim.example.test&issuer={victim.root}",
+        "subject=CN%3Dvictim.example.test", "subject_prefix=CN%3Dvictim",
+        f"fingerprint={victim.fingerprint}", f"fingerprint_prefix={victim.fingerprint[:12]}",
+        "profile=tls-server", f"profile=tls-server&issuer={victim.tenant.issuer}",
+        "state=revoked", f"state=revoked&issuer={victim.tenant.issuer}", "state=valid",
+        f"state=valid&issuer={victim.tenant.issuer}", "state=held", "state=expired",
+        "expires_after=2020-01-01", "expires_before=2099-01-01&state=revoked",
+        f"expires_after=2020-01-01&issuer={victim.tenant.issuer}",
     ):  # fmt: skip
         yield Attempt("GET", f"/v1/certificates?{query}", None)
-    target = f"/v1/certificates?after={victim.tenant.issuer}"
-    yield Attempt("GET", target, "certificate.unknown")
+    for after in (victim.tenant.issuer, victim.good["id"], victim.cursor):
+        yield Attempt("GET", f"/v1/certificates?issuer=iss_x&after={after}", "request.malformed")
 
 
 def get_certificate(world: World) -> Iterator[Attempt]:
     for identifier in (world.victim.good["id"], world.victim.revoked["id"]):
-        yield Attempt("GET", f"/v1/certificates/{identifier}", "certificate.unknown")
+        target = f"/v1/certificates/{identifier}"
+        yield Attempt("GET", target, "certificate.unknown")
+        for form in ("json", "pem", "der", "chain", "pkcs7"):
+            yield Attempt("GET", f"{target}?format={form}", "certificate.unknown")
+        accept = {"Accept": "application/pkix-cert"}
+        yield Attempt("GET", target, "certificate.unknown", None, accept)
 
 
 def revoke_certificate(world: World) -> Iterator[Attempt]:
@@ -208,8 +236,24 @@ def create_tenant_token(world: World) -> Iterator[Attempt]:
     yield Attempt("POST", path, "authorization.denied", {"name": "administrator"})
 
 
+def change_tenant(act: str) -> Callable[[World], Iterator[Attempt]]:
+    def attempts(world: World) -> Iterator[Attempt]:
+        path = f"/v1/tenants/{world.victim.tenant.id}/{act}"
+        yield Attempt("POST", path, "authorization.denied")
+
+    return attempts
+
+
 def list_tenants(_world: World) -> Iterator[Attempt]:
     yield Attempt("GET", "/v1/tenants", "authorization.denied")
+
+
+def set_notices(world: World) -> Iterator[Attempt]:
+    body = {"addresses": [], "tenant": world.victim.tenant.id}
+    yield Attempt("PUT", "/v1/expiry-notices", "request.unknown-field", body)
+    address = f"{world.victim.tenant.id}@example.test\r\nBcc: other@example.test"
+    yield Attempt("PUT", "/v1/expiry-notices", "request.malformed", {"addresses": [address]})
+    yield Attempt("PUT", "/v1/expiry-notices", None, {"addresses": []})
 
 
 CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
@@ -220,6 +264,8 @@ CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
     ("POST", "/v1/certificates/{certificate}/release"): release_certificate,
     ("GET", "/v1/issuers"): list_own("/v1/issuers"),
     ("GET", "/v1/issuers/{issuer}"): get_issuer,
+    ("GET", "/v1/expiry-notices"): list_own("/v1/expiry-notices"),
+    ("PUT", "/v1/expiry-notices"): set_notices,
     ("GET", "/v1/profiles"): list_own("/v1/profiles"),
     ("POST", "/v1/tokens"): create_token,
     ("GET", "/v1/tokens"): list_own("/v1/tokens"),
@@ -229,6 +275,8 @@ CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
     ("GET", "/v1/refused-keys"): list_refused_keys,
     ("POST", "/v1/tenants"): open_tenant,
     ("POST", "/v1/tenants/{tenant}/tokens"): create_tenant_token,
+    ("POST", "/v1/tenants/{tenant}/suspend"): change_tenant("suspend"),
+    ("POST", "/v1/tenants/{tenant}/resume"): change_tenant("resume"),
     ("GET", "/v1/tenants"): list_tenants,
 }
 # What an operator's token may do, in the operator's own space.
@@ -241,6 +289,8 @@ OPERATORS = {
     ("GET", "/v1/events"),
     ("POST", "/v1/tenants"),
     ("POST", "/v1/tenants/{tenant}/tokens"),
+    ("POST", "/v1/tenants/{tenant}/suspend"),
+    ("POST", "/v1/tenants/{tenant}/resume"),
     ("GET", "/v1/tenants"),
 }
 EVENTS = {(each.method, each.path): each.event for each in OPERATIONS}
@@ -347,10 +397,14 @@ def test_a_search_for_another_tenants_certificates_finds_nothing(world: World) -
         {"issuer": victim.tenant.issuer},
         {"serial": victim.good["serial"]},
         {"dns_name": "victim.example.test"},
+        {"name_prefix": "dns:victim.example.test"},
+        {"subject_prefix": "CN=victim.example.test"},
+        {"fingerprint": victim.fingerprint},
+        {"state": "revoked"},
     ):
         assert caller.get("/v1/certificates", **query).good() == {"items": [], "next": None}
-    # Another tenant's id is a place in time and no more.
-    items = caller.get("/v1/certificates", after=victim.good["id"]).good()["items"]
+    # Another tenant's cursor is a place in an order and no more.
+    items = caller.get("/v1/certificates", after=victim.cursor).good()["items"]
     assert {item["id"] for item in items} <= {item["id"] for item in caller.certificates()}
 
 

@@ -110,7 +110,8 @@ def test_parameters_have_their_types_bounds_and_patterns(
     certificate, serial = listed[0]["id"], listed[0]["serial"]
     for schema, right, wrong in (
         (certificates["issuer"], issuer, "iss_1"),
-        (certificates["after"], certificate, issuer),
+        (certificates["after"], "k8Q_-9", "a b"),
+        (certificates["state"], "valid", "good"),
         (certificates["serial"], serial, "0x01"),
         (certificates["serial"], "01:ab:cd", "01::ab"),
         (parameters_of(document, "getCertificate")["certificate"], certificate, serial),

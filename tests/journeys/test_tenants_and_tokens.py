@@ -49,6 +49,29 @@ def test_an_operator_makes_a_new_token_for_a_tenant_that_lost_its_own(server: Se
     )
 
 
+def test_a_suspended_tenant_does_nothing_until_it_is_resumed(server: Server) -> None:
+    tenant = server.open_tenant("Suspended")
+    path = f"/v1/tenants/{tenant.id}"
+    for _ in range(2):
+        assert server.operator.post(f"{path}/suspend", None).good()["state"] == "suspended"
+
+    def refused() -> bool:
+        answer = tenant.caller.get("/v1/issuers")
+        return answer.status != 200 and answer.code == "tenant.suspended"
+
+    eventually(refused)
+    for _ in range(2):
+        assert server.operator.post(f"{path}/resume", None).good()["state"] == "active"
+    eventually(lambda: tenant.caller.get("/v1/issuers").status == 200)
+    actions = [fact["action"] for fact in tenant.caller.facts()]
+    assert (actions.count("tenancy:tenant:suspend"), actions.count("tenancy:tenant:resume")) == (
+        1,
+        1,
+    )
+    platform = server.operator.post("/v1/tenants/ten_platform/suspend", None)
+    assert platform.code == "tenant.unknown"
+
+
 def test_an_opened_tenants_administrator_issues_and_revokes(server: Server) -> None:
     opened = server.operator.post("/v1/tenants", {"name": "Opened"}).good(201)
     assert set(opened) == {"id", "name", "state", "created_at", "issuer", "token"}

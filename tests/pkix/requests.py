@@ -27,6 +27,11 @@ MD5_WITH_RSA = encode_sequence(encode_oid("1.2.840.113549.1.1.4"), NULL_VALUE)
 SHA1_WITH_ECDSA = encode_sequence(encode_oid("1.2.840.10045.4.1"))
 SHA256_WITH_ECDSA = encode_sequence(encode_oid(oids.ECDSA_WITH_SHA256))
 ED25519 = encode_sequence(encode_oid(oids.ED25519))
+ML_DSA = {
+    "ml-dsa-44": encode_sequence(encode_oid(oids.ML_DSA_44)),
+    "ml-dsa-65": encode_sequence(encode_oid(oids.ML_DSA_65)),
+    "ml-dsa-87": encode_sequence(encode_oid(oids.ML_DSA_87)),
+}
 ED448 = encode_sequence(encode_oid("1.3.101.113"))
 
 SUBJECT = encode_name([(oids.COMMON_NAME, "www.example.test")])
@@ -77,6 +82,8 @@ def request_der(
             algorithm = SHA256_WITH_RSA
         elif isinstance(key, ed25519.Ed25519PrivateKey):
             algorithm = ED25519
+        elif not isinstance(key, ec.EllipticCurvePrivateKey):
+            algorithm = ML_DSA[kind]
     return encode_sequence(content, algorithm, encode_bit_string(sign(key, content, digest)))
 
 

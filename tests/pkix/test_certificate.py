@@ -20,8 +20,8 @@ from tegata.issuance.model import Draft, Issuer
 from tegata.issuance.rules import EMPTY_NAME
 from tegata.issuance.shards import shard_url
 from tegata.pkix import oids
+from tegata.pkix.algorithms import algorithm_identifier
 from tegata.pkix.certificate import (
-    ECDSA_WITH_SHA256,
     assemble,
     encode_pem,
     encode_tbs_certificate,
@@ -44,11 +44,12 @@ from tests.issuance.drafts import (
     issuer_of,
     tbs_of,
 )
-from tests.pkix.keys import KINDS, private_key, public_key, sign_p256
+from tests.pkix.keys import CLASSICAL, ECDSA_SHA256, private_key, public_key, sign_p256
 from tests.pkix.test_extensions import access, key_usage_of
 from tests.pkix.test_names import independent_name
 
-CASES = [(profile.name, kind) for profile in CATALOGUE.values() for kind in KINDS]
+# asn1crypto, one of the judges, knows no others; `test_algorithms` has judges for ML-DSA.
+CASES = [(profile.name, kind) for profile in CATALOGUE.values() for kind in CLASSICAL]
 
 
 def independent_subject(draft: Draft) -> x509.Name:
@@ -149,7 +150,7 @@ def test_a_certificate_of_a_hundred_names_is_what_cryptography_makes_of_it() -> 
 def test_a_certificate_is_read_right_by_asn1crypto_and_pyasn1(name: str, kind: str) -> None:
     draft = a_draft(CATALOGUE[name], key_for(CATALOGUE[name], kind))
     tbs = tbs_of(draft)
-    octets = assemble(tbs, sign_p256("issuing", tbs))
+    octets = assemble(tbs, ECDSA_SHA256, sign_p256("issuing", tbs))
     read = asn1crypto_x509.Certificate.load(octets, strict=True)
     assert read.native["tbs_certificate"]["validity"] == {
         "not_before": draft.not_before,
@@ -172,7 +173,7 @@ def test_a_tbs_certificate_reads_back(name: str, kind: str) -> None:
     read = parse_tbs_certificate(tbs_of(draft))
     assert read.version == 2
     assert read.serial == a_place(draft).serial
-    assert read.signature == ECDSA_WITH_SHA256
+    assert read.signature == algorithm_identifier(ECDSA_SHA256)
     assert (read.issuer, read.subject) == (issuer.facts.subject, draft.subject)
     assert (read.not_before, read.not_after) == (draft.not_before, draft.not_after)
     assert read.public_key == draft.public_key
@@ -184,9 +185,9 @@ def test_a_tbs_certificate_reads_back(name: str, kind: str) -> None:
 def test_a_certificate_comes_apart_into_what_was_put_together() -> None:
     tbs = tbs_of(a_draft(TLS_SERVER))
     signature = sign_p256("issuing", tbs)
-    parts = parse_certificate(assemble(tbs, signature))
+    parts = parse_certificate(assemble(tbs, ECDSA_SHA256, signature))
     assert (parts.tbs, parts.signature) == (tbs, signature)
-    loaded = x509.load_der_x509_certificate(assemble(tbs, signature))
+    loaded = x509.load_der_x509_certificate(assemble(tbs, ECDSA_SHA256, signature))
     assert (loaded.tbs_certificate_bytes, loaded.signature) == (tbs, signature)
 
 
@@ -197,7 +198,9 @@ def test_a_certificate_comes_apart_into_what_was_put_together() -> None:
 )
 def test_a_certificate_whose_signature_is_not_whole_octets_is_refused(signature: bytes) -> None:
     with pytest.raises(DerError):
-        parse_certificate(encode_sequence(b"\x30\x00", ECDSA_WITH_SHA256, signature))
+        parse_certificate(
+            encode_sequence(b"\x30\x00", algorithm_identifier(ECDSA_SHA256), signature)
+        )
 
 
 def tbs_between(not_before: datetime, not_after: datetime) -> bytes:
@@ -209,6 +212,7 @@ def tbs_between(not_before: datetime, not_after: datetime) -> bytes:
         subject=ROOT_NAME,
         public_key=public_key("root"),
         extensions=[basic_constraints(ca=True)],
+        signature_algorithm=ECDSA_SHA256,
     )
 
 
@@ -243,6 +247,7 @@ def test_an_extension_that_stands_twice_is_seen_in_the_order() -> None:
         subject=ROOT_NAME,
         public_key=public_key("root"),
         extensions=[basic_constraints(ca=True), basic_constraints(ca=False)],
+        signature_algorithm=ECDSA_SHA256,
     )
     assert list(parse_tbs_certificate(octets).extension_order) == [oids.BASIC_CONSTRAINTS] * 2
 

@@ -34,7 +34,7 @@ from tegata.pkix.der import (
 )
 from tegata.pkix.extensions import encode_extension, key_identifier
 from tests.issuance.drafts import ISSUING_NAME
-from tests.pkix.keys import public_key, sign_p256
+from tests.pkix.keys import ECDSA_SHA256, public_key, sign_p256
 
 THIS = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
 NEXT = THIS + timedelta(days=7)
@@ -57,11 +57,12 @@ def tbs_of(
         entries=[encode_crl_entry(*entry) for entry in entries],
         authority_key=key_identifier(public_key("issuing")),
         number=number,
+        signature_algorithm=ECDSA_SHA256,
     )
 
 
 def signed(tbs: bytes) -> bytes:
-    return assemble(tbs, sign_p256("issuing", tbs))
+    return assemble(tbs, ECDSA_SHA256, sign_p256("issuing", tbs))
 
 
 @pytest.mark.parametrize("entries", [[], ENTRIES[:1], ENTRIES], ids=len)

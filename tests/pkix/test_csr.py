@@ -30,6 +30,7 @@ from tegata.pkix.der import (
     encode_oid,
     encode_sequence,
     encode_set_of,
+    explicit,
     wrap,
 )
 from tegata.pkix.extensions import (
@@ -37,6 +38,7 @@ from tegata.pkix.extensions import (
     key_usage,
     parse_basic_constraints,
     subject_alternative_name,
+    subject_public_key,
 )
 from tegata.pkix.names import (
     GeneralName,
@@ -46,13 +48,14 @@ from tegata.pkix.names import (
 )
 from tegata.profiles.catalogue import TLS_SERVER
 from tegata.profiles.model import Subject
-from tegata.profiles.public_key import public_key_is_strong
+from tegata.profiles.public_key import key_kind, public_key_is_strong
 from tests.issuance.drafts import a_draft, issuer_of, tbs_of
-from tests.pkix.keys import KINDS, private_key, public_key, spki
+from tests.pkix.keys import KINDS, POST_QUANTUM, private_key, public_key, spki
 from tests.pkix.requests import (
     ED448,
     ED25519,
     MD5_WITH_RSA,
+    ML_DSA,
     SHA1_WITH_ECDSA,
     SHA1_WITH_RSA,
     SHA256_WITH_ECDSA,
@@ -88,7 +91,7 @@ def assert_read_right(request: CertificateRequest, key: bytes) -> None:
 
 @pytest.mark.parametrize("kind", [*KINDS, "rsa-1024"])
 def test_a_request_made_by_cryptography_is_read(kind: str) -> None:
-    digest = None if kind == "ed25519" else hashes.SHA256()
+    digest = None if kind == "ed25519" or kind in POST_QUANTUM else hashes.SHA256()
     request = BUILDER.sign(private_key(kind), digest)
     assert_read_right(parse_csr(pem_of(request)), public_key(kind))
 
@@ -273,10 +276,68 @@ def last_bit_flipped(octets: bytes) -> bytes:
     return octets[:-1] + bytes((octets[-1] ^ 1,))
 
 
+HASHES = {
+    "sha1": oids.SHA1,
+    "sha224": "2.16.840.1.101.3.4.2.4",
+    "sha256": oids.SHA256,
+    "sha512": oids.SHA512,
+}
+
+
 def other_key(kind: str, signer: str) -> bytes:
     """Return a request for one key, signed by another of the same kind."""
-    algorithm = {"p256": SHA256_WITH_ECDSA, "rsa-2048": SHA256_WITH_RSA, "ed25519": ED25519}
+    algorithm = {
+        "p256": SHA256_WITH_ECDSA,
+        "rsa-2048": SHA256_WITH_RSA,
+        "ed25519": ED25519,
+        **ML_DSA,
+    }
     return request_der(signer, request_info(public_key(kind)), algorithm[kind])
+
+
+def pss_identifier(digest: hashes.HashAlgorithm, mgf: hashes.HashAlgorithm, salt: int) -> bytes:
+    """Return an AlgorithmIdentifier put together by hand (RFC 4055 section 3.1)."""
+    named, of_mgf = (
+        encode_sequence(encode_oid(HASHES[each.name]), NULL_VALUE) for each in (digest, mgf)
+    )
+    return encode_sequence(
+        encode_oid(oids.RSASSA_PSS),
+        encode_sequence(
+            explicit(0, named),
+            explicit(1, encode_sequence(encode_oid(oids.MGF1), of_mgf)),
+            explicit(2, encode_integer(salt)),
+        ),
+    )
+
+
+def pss_request(
+    digest: hashes.HashAlgorithm, mgf: hashes.HashAlgorithm, key: bytes | None = None
+) -> bytes:
+    """Return a request whose RSASSA-PSS signature is good, whatever one thinks of its hashes."""
+    private = private_key("rsa-2048")
+    assert isinstance(private, rsa.RSAPrivateKey)
+    info = request_info(public_key("rsa-2048") if key is None else key)
+    signature = private.sign(info, padding.PSS(padding.MGF1(mgf), 32), digest)
+    return encode_sequence(info, pss_identifier(digest, mgf, 32), encode_bit_string(signature))
+
+
+def pss_key_request(digest: str | None, bound: bytes | None = None) -> bytes:
+    """Return a request for a key that is bound to RSASSA-PSS with SHA-256, or with `bound`."""
+    sha256 = hashes.SHA256()
+    identifier = pss_identifier(sha256, sha256, 32) if bound is None else bound
+    numbers = subject_public_key(public_key("rsa-2048"))
+    key = encode_sequence(identifier, encode_bit_string(numbers))
+    if digest is None:
+        return request_der("rsa-2048", request_info(key))
+    chosen = {"sha256": sha256, "sha512": hashes.SHA512()}[digest]
+    return pss_request(chosen, chosen, key)
+
+
+def test_a_key_for_rsassa_pss_is_taken_when_it_signed_as_it_must() -> None:
+    request = parse_csr(request_pem(pss_key_request("sha256")))
+    assert key_kind(request.public_key) == "rsa-pss"
+    unbound = encode_sequence(encode_oid(oids.RSASSA_PSS))
+    assert parse_csr(request_pem(pss_key_request("sha512", unbound))).public_key
 
 
 def another_rsa() -> bytes:
@@ -291,6 +352,13 @@ UNPROVEN: dict[str, Callable[[], bytes]] = {
     "a flipped bit, Ed25519": lambda: last_bit_flipped(request_der("ed25519")),
     "another P-256 key": lambda: other_key("p256", "root"),
     "another RSA key": another_rsa,
+    "a flipped bit, ML-DSA-44": lambda: last_bit_flipped(request_der("ml-dsa-44")),
+    "a flipped bit, ML-DSA-87": lambda: last_bit_flipped(request_der("ml-dsa-87")),
+    "a signature of another parameter set": lambda: other_key("ml-dsa-44", "ml-dsa-65"),
+    "RSASSA-PSS with SHA-224": lambda: pss_request(hashes.SHA224(), hashes.SHA224()),
+    "RSASSA-PSS with two hashes": lambda: pss_request(hashes.SHA512(), hashes.SHA256()),
+    "a key for RSASSA-PSS that signed otherwise": lambda: pss_key_request(None),
+    "a key for RSASSA-PSS with SHA-256 that signed with SHA-512": lambda: pss_key_request("sha512"),
     "a signature by a key of another kind": lambda: other_key("p256", "ed25519"),
     "SHA-1 with RSA": lambda: request_der("rsa-2048", None, SHA1_WITH_RSA, hashes.SHA1),
     "MD5 with RSA": lambda: request_der("rsa-2048", None, MD5_WITH_RSA, hashes.MD5),
@@ -321,6 +389,18 @@ UNSUPPORTED: dict[str, Callable[[], str]] = {
     "DSA": dsa_request,
     "Ed448": lambda: pem_of(BUILDER.sign(ed448.Ed448PrivateKey.generate(), None)),
     "X25519": x25519_request,
+    "an ML-DSA key that is too short": lambda: request_pem(
+        request_der(
+            "ml-dsa-44",
+            request_info(encode_sequence(ML_DSA["ml-dsa-44"], encode_bit_string(bytes(1311)))),
+        )
+    ),
+    "a signature under another parameter set's name": lambda: request_pem(
+        request_der("ml-dsa-44", None, ML_DSA["ml-dsa-65"])
+    ),
+    "an RSASSA-PSS key bound to a short salt": lambda: request_pem(
+        pss_key_request("sha256", pss_identifier(hashes.SHA256(), hashes.SHA256(), 8))
+    ),
     "an unknown key": lambda: request_pem(
         request_der(
             "p256",
@@ -359,3 +439,16 @@ def test_the_reason_names_no_octet_of_the_request() -> None:
     with pytest.raises(Problem) as caught:
         parse_csr(MALFORMED["an extension twice"])
     assert caught.value.detail == "not a DER PKCS #10 request in PEM"
+
+
+def test_algorithms_with_impossible_parameters_are_refused_as_malformed() -> None:
+    with_null = encode_sequence(encode_oid(oids.ML_DSA_44), NULL_VALUE)
+    key = encode_sequence(with_null, encode_bit_string(bytes(1312)))
+    assert (
+        refuse(request_pem(request_der("ml-dsa-44", request_info(key))))
+        is ProblemCode.CSR_MALFORMED
+    )
+    assert (
+        refuse(request_pem(pss_request(hashes.SHA256(), hashes.SHA1())))
+        is ProblemCode.CSR_MALFORMED
+    )

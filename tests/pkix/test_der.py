@@ -159,3 +159,48 @@ def test_elements_keep_their_octets() -> None:
 def test_octets_after_the_value_are_refused() -> None:
     with pytest.raises(DerError):
         der.decode_elements(b"\x30\x00\x00")
+
+
+elements = st.lists(
+    st.tuples(st.integers(0, 255).filter(lambda tag: tag & 0x1F != 0x1F), st.binary(max_size=300)),
+    max_size=5,
+)
+
+
+@given(elements)
+def test_elements_are_split_as_they_were_joined(given: list[tuple[int, bytes]]) -> None:
+    assert der.split(b"".join(der.wrap(tag, content) for tag, content in given)) == given
+
+
+@given(st.binary(max_size=40))
+def test_what_can_be_split_was_der_and_nothing_else_is(octets: bytes) -> None:
+    try:
+        found = der.split(octets)
+    except DerError:
+        return
+    assert b"".join(der.wrap(tag, content) for tag, content in found) == octets
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        "30", "3001", "30800000", "308100", "30817f" + "00" * 127, "30820080" + "00" * 128,
+        "3085000000000100", "308500000000000100", "1f1f00", "3081", "3082ff",
+    ],
+)  # fmt: skip
+def test_elements_that_are_not_der_are_refused(octets: str) -> None:
+    with pytest.raises(DerError):
+        der.split(bytes.fromhex(octets))
+
+
+def test_one_element_is_one_with_its_tag_and_nothing_after_it() -> None:
+    assert der.content_of(bytes.fromhex("3003020105"), der.SEQUENCE) == bytes.fromhex("020105")
+    for octets in ("", "3103020105", "30030201050500"):
+        with pytest.raises(DerError):
+            der.content_of(bytes.fromhex(octets), der.SEQUENCE)
+
+
+@pytest.mark.parametrize("content", ["", "80", "8001", "2a80"])
+def test_an_object_identifier_that_is_not_der_is_refused(content: str) -> None:
+    with pytest.raises(DerError):
+        der.dotted(bytes.fromhex(content))

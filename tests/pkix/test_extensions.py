@@ -27,7 +27,7 @@ from tegata.pkix.der import (
 )
 from tegata.pkix.extensions import KeyUsage
 from tegata.pkix.names import GeneralName, GeneralNameKind
-from tests.pkix.keys import KINDS, private_key, public_key
+from tests.pkix.keys import CLASSICAL, private_key, public_key
 
 URL = "http://crl.example.test/a.crl"
 OCSP = "http://ocsp.example.test/"
@@ -246,7 +246,7 @@ def test_an_access_location_that_is_no_url_is_refused() -> None:
         extensions.parse_authority_information_access(encode_sequence(description))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CLASSICAL)
 def test_a_key_identifier_is_method_1_of_rfc_7093(kind: str) -> None:
     key = public_key(kind)
     read = oracle.PublicKeyInfo.load(key, strict=True)
@@ -254,7 +254,7 @@ def test_a_key_identifier_is_method_1_of_rfc_7093(kind: str) -> None:
     assert extensions.key_identifier(key) == read.sha256[:20]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CLASSICAL)
 def test_a_public_key_is_the_content_of_its_bit_string(kind: str) -> None:
     key = private_key(kind).public_key()
     independent = x509.SubjectKeyIdentifier.from_public_key(key).digest

@@ -51,7 +51,7 @@ from tegata.pkix.ocsp import (
 )
 from tegata.profiles.catalogue import ISSUING_CA, OCSP_RESPONDER, TLS_SERVER
 from tests.issuance.drafts import ISSUING_NAME, a_draft, tbs_of
-from tests.pkix.keys import private_key, public_key, sign_p256
+from tests.pkix.keys import ECDSA_SHA256, private_key, public_key, sign_p256
 
 NOW = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -60,17 +60,17 @@ EARLIER = NOW - timedelta(days=3)
 
 def issuing_certificate() -> bytes:
     tbs = tbs_of(a_draft(ISSUING_CA))
-    return assemble(tbs, sign_p256("root", tbs))
+    return assemble(tbs, ECDSA_SHA256, sign_p256("root", tbs))
 
 
 def server_certificate() -> bytes:
     tbs = tbs_of(a_draft(TLS_SERVER))
-    return assemble(tbs, sign_p256("issuing", tbs))
+    return assemble(tbs, ECDSA_SHA256, sign_p256("issuing", tbs))
 
 
 def responder_certificate() -> bytes:
     tbs = tbs_of(a_draft(OCSP_RESPONDER))
-    return assemble(tbs, sign_p256("issuing", tbs))
+    return assemble(tbs, ECDSA_SHA256, sign_p256("issuing", tbs))
 
 
 LEAF = x509.load_der_x509_certificate(server_certificate())
@@ -265,7 +265,9 @@ def response(
         nonce=nonce,
         extended_revoke=extended_revoke,
     )
-    return encode_ocsp_response(data, sign_p256("responder", data), responder_certificate())
+    return encode_ocsp_response(
+        data, ECDSA_SHA256, sign_p256("responder", data), responder_certificate()
+    )
 
 
 @pytest.mark.parametrize("answer", ANSWERS)

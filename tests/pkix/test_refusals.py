@@ -37,7 +37,7 @@ from tegata.profiles.catalogue import TLS_CLIENT, TLS_SERVER
 from tegata.profiles.lint import lint
 from tests.issuance.drafts import a_draft, issuer_of, tbs_of
 from tests.pkix import test_crl, test_ocsp
-from tests.pkix.keys import KINDS, public_key, sign_p256
+from tests.pkix.keys import ECDSA_SHA256, KINDS, public_key, sign_p256
 from tests.pkix.requests import extension_request, request_der, request_info, request_pem
 
 EXAMPLES = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -96,7 +96,7 @@ PARSERS: Mapping[str, tuple[Callable[[bytes], object], tuple[bytes, ...]]] = {
     "lint": (parse_and_lint, (SERVER_TBS, tbs_of(a_draft(TLS_CLIENT, "rsa-2048")))),
     "parse_certificate": (
         parse_certificate,
-        (assemble(SERVER_TBS, sign_p256("issuing", SERVER_TBS)),),
+        (assemble(SERVER_TBS, ECDSA_SHA256, sign_p256("issuing", SERVER_TBS)),),
     ),
     "parse_tbs_cert_list": (
         parse_tbs_cert_list,

@@ -9,6 +9,7 @@ from tegata.kernel.ids import TenantId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.store.database import Database
 from tegata.store.schema import (
+    SHARED_TABLES,
     audit_event,
     certificate,
     issuer_directory,
@@ -228,7 +229,7 @@ async def test_a_tenants_statement_needs_a_tenant(database: Database) -> None:
 
 @pytest.mark.parametrize(
     "table",
-    [table for table in metadata.sorted_tables if table.name not in {"job", "issuer_directory"}],
+    [table for table in metadata.sorted_tables if table.name not in SHARED_TABLES],
     ids=lambda table: table.name,
 )
 def test_a_tenants_statement_must_name_the_tenant(table: Table) -> None:

@@ -24,7 +24,7 @@ from tegata.profiles.catalogue import (
 )
 from tegata.profiles.lint import RULE_SET, RULES
 from tegata.profiles.model import Profile
-from tegata.profiles.public_key import is_rsa
+from tegata.profiles.public_key import key_kind
 from tegata.profiles.subject_alternative_name import NAMES_MAXIMUM, is_dns_name
 from tegata.profiles.weak_rsa import modulus_weakness
 from tests.issuance.drafts import ISSUER_END, NOW
@@ -182,8 +182,9 @@ def test_only_a_server_with_an_rsa_key_may_be_sent_keys() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_rsa_key_is_told_from_others(kind: str) -> None:
-    assert is_rsa(public_key(kind)) == (kind == "rsa-2048")
+def test_the_kind_of_a_key_is_told(kind: str) -> None:
+    expected = "ec" if kind.startswith("p") else kind.removesuffix("-2048").removesuffix("-44")
+    assert key_kind(public_key(kind)).startswith(expected[:6])
 
 
 def test_a_root_bounds_no_path_and_an_issuing_ca_signs_no_ca() -> None:
@@ -211,5 +212,5 @@ def test_every_validity_of_a_profile_is_within_its_own_maximum() -> None:
 
 
 def test_every_rule_runs_once() -> None:
-    assert len(set(RULES)) == len(RULES) == 21
+    assert len(set(RULES)) == len(RULES) == 22
     assert len(RULE_SET) == 32

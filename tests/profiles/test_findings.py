@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -97,6 +98,39 @@ def ed25519_spki(octets: int) -> bytes:
     return encode_sequence(
         encode_sequence(encode_oid(oids.ED25519)), encode_bit_string(bytes(octets))
     )
+
+
+def ml_dsa_spki(oid: str, octets: int, *parameters: bytes) -> bytes:
+    return encode_sequence(
+        encode_sequence(encode_oid(oid), *parameters), encode_bit_string(bytes(octets))
+    )
+
+
+def pss_parameters(digest: str, mgf_digest: str, salt: int) -> bytes:
+    mgf = encode_sequence(
+        encode_oid(oids.MGF1), encode_sequence(encode_oid(mgf_digest), NULL_VALUE)
+    )
+    return encode_sequence(
+        explicit(0, encode_sequence(encode_oid(digest), NULL_VALUE)),
+        explicit(1, mgf),
+        explicit(2, encode_integer(salt)),
+    )
+
+
+def pss_spki(*parameters: bytes, key: bytes | None = None, bits: int = 2048) -> bytes:
+    numbers = encode_sequence(encode_integer(modulus(bits)), encode_integer(65_537))
+    return encode_sequence(
+        encode_sequence(encode_oid(oids.RSASSA_PSS), *parameters),
+        encode_bit_string(numbers if key is None else key),
+    )
+
+
+def usages(usage: KeyUsage, key: str | bytes = "p256") -> Variant:
+    """Return a certificate of a profile that asks for one usage more, and has it."""
+    profile = replace(TLS_CLIENT, key_usage=TLS_CLIENT.key_usage | {usage})
+    every = extensions.key_usage(KeyUsage.DIGITAL_SIGNATURE, usage)
+    public = key if isinstance(key, bytes) else public_key(key)
+    return Variant(profile, key=public, extensions={oids.KEY_USAGE: every})
 
 
 P256 = "1.2.840.10045.3.1.7"
@@ -266,6 +300,10 @@ BAD: Mapping[str, Mapping[str, Variant]] = {
         "a short point": server(key=ec_spki(P256, b"\x04" + bytes(63))),
         "P-384's point on P-256": server(key=ec_spki(P256, b"\x04" + bytes(96))),
         "Ed25519 of 31 octets": server(key=ed25519_spki(31)),
+        "ML-DSA-44 of an octet too few": client(key=ml_dsa_spki(oids.ML_DSA_44, 1311)),
+        "ML-DSA-65 of an octet too many": client(key=ml_dsa_spki(oids.ML_DSA_65, 1953)),
+        "an ML-DSA-44 key named ML-DSA-87": client(key=ml_dsa_spki(oids.ML_DSA_87, 1312)),
+        "RSASSA-PSS without numbers": client(key=pss_spki(key=b"\x30\x00")),
         "RSA without numbers": server(
             key=encode_sequence(
                 encode_sequence(encode_oid(oids.RSA_ENCRYPTION), NULL_VALUE),
@@ -286,6 +324,8 @@ BAD: Mapping[str, Mapping[str, Variant]] = {
             )
         ),
         "RSA without NULL": client(key=NO_NULL),
+        "ML-DSA with NULL": client(key=ml_dsa_spki(oids.ML_DSA_44, 1312, NULL_VALUE)),
+        "SLH-DSA": client(key=ml_dsa_spki("2.16.840.1.101.3.4.3.20", 32)),
         "Ed448": server(
             key=encode_sequence(
                 encode_sequence(encode_oid("1.3.101.113")), encode_bit_string(bytes(57))
@@ -293,7 +333,22 @@ BAD: Mapping[str, Mapping[str, Variant]] = {
         ),
         "no algorithm": server(key=encode_sequence(encode_sequence(), encode_bit_string(b"a"))),
     },
+    "public-key.pss-parameters": {
+        "SHA-1, the default": client(key=pss_spki(encode_sequence())),
+        "SHA-1 for MGF1": client(key=pss_spki(pss_parameters(oids.SHA256, oids.SHA1, 32))),
+        "a short salt": client(key=pss_spki(pss_parameters(oids.SHA256, oids.SHA256, 20))),
+        "NULL": client(key=pss_spki(NULL_VALUE)),
+    },
+    "key-usage.not-for-key": {
+        "keyEncipherment for P-256": usages(KeyUsage.KEY_ENCIPHERMENT),
+        "keyEncipherment for ML-DSA": usages(KeyUsage.KEY_ENCIPHERMENT, key="ml-dsa-65"),
+        "keyAgreement for ML-DSA": usages(KeyUsage.KEY_AGREEMENT, key="ml-dsa-44"),
+        "keyAgreement for Ed25519": usages(KeyUsage.KEY_AGREEMENT, key="ed25519"),
+        "keyAgreement for RSA": usages(KeyUsage.KEY_AGREEMENT, key="rsa-2048"),
+        "dataEncipherment for RSASSA-PSS": usages(KeyUsage.DATA_ENCIPHERMENT, pss_spki()),
+    },
     "public-key.rsa-size": {
+        "RSASSA-PSS of 2047 bits": client(key=pss_spki(bits=2047)),
         "1024 bits": client(key=public_key("rsa-1024")),
         "2047 bits": client(key=rsa_spki(modulus(2047), 65_537)),
         "8193 bits": client(key=rsa_spki(modulus(8193), 65_537)),

@@ -18,7 +18,7 @@ from tegata.pkix.names import GeneralName, GeneralNameKind
 from tegata.pkix.ocsp import SingleResponse, encode_ocsp_response, encode_response_data
 from tegata.profiles.catalogue import CATALOGUE, OCSP_RESPONDER, TLS_CLIENT, TLS_SERVER
 from tests.issuance.drafts import ISSUING_NAME, a_draft, issuer_of, tbs_of
-from tests.pkix.keys import KINDS, public_key, sign_p256
+from tests.pkix.keys import ECDSA_SHA256, KINDS, public_key, sign_p256
 from tests.pkix.test_ocsp import cert_id_of
 
 NOW: Final = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
@@ -129,7 +129,7 @@ def certificate(
         CATALOGUE[profile], key, subject=subject, names=names or PLAIN_NAMES.get(profile)
     )
     tbs = tbs_of(draft)
-    return assemble(tbs, sign_p256(issuer_of(draft.profile).name, tbs))
+    return assemble(tbs, ECDSA_SHA256, sign_p256(issuer_of(draft.profile).name, tbs))
 
 
 @pytest.mark.parametrize("profile", ["root-ca", "issuing-ca", "ocsp-responder"])
@@ -171,8 +171,9 @@ def crl(*reasons: RevocationReason, until: datetime = NOW + timedelta(days=7)) -
         ],
         authority_key=key_identifier(public_key("issuing")),
         number=1,
+        signature_algorithm=ECDSA_SHA256,
     )
-    return assemble(tbs, sign_p256("issuing", tbs))
+    return assemble(tbs, ECDSA_SHA256, sign_p256("issuing", tbs))
 
 
 @pytest.mark.parametrize(
@@ -215,7 +216,7 @@ def test_an_ocsp_response_is_clean(answer: str, nonce: bytes | None) -> None:
         extended_revoke=answer == "revoked without a reason",
     )
     response = encode_ocsp_response(
-        data, sign_p256("responder", data), certificate(OCSP_RESPONDER.name)
+        data, ECDSA_SHA256, sign_p256("responder", data), certificate(OCSP_RESPONDER.name)
     )
     assert ocsp_linter()(response) == set()
 
@@ -238,7 +239,9 @@ def test_a_planted_fault_is_found_in_an_ocsp_response() -> None:
         nonce=None,
     )
     signature = sign_p256("responder", data)
-    assert ocsp_linter()(encode_ocsp_response(data, signature, certificate(TLS_CLIENT.name)))
+    assert ocsp_linter()(
+        encode_ocsp_response(data, ECDSA_SHA256, signature, certificate(TLS_CLIENT.name))
+    )
 
 
 def test_every_allowed_finding_has_a_reason() -> None:

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from tegata.issuance.rules import CertificateTemplate
 from tegata.kernel.finding import Finding
+from tegata.kernel.signing import SignatureAlgorithm
 from tegata.pkix import oids
-from tegata.pkix.certificate import ECDSA_WITH_SHA256
+from tegata.pkix.algorithms import algorithm_identifier
 from tegata.pkix.der import (
     Extension,
     decode,
@@ -36,7 +37,7 @@ class Variant:
     profile: Profile
     serial: int | None = None
     version: int = 2
-    signature: bytes = ECDSA_WITH_SHA256
+    signature: bytes = algorithm_identifier(SignatureAlgorithm.ECDSA_SHA256)
     issuer: bytes | None = None
     not_before: datetime | None = None
     not_after: datetime | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tegata.registration.model import CertificateQuery
+from tegata.registration.model import CertificateQuery, SerialMatch
 from tegata.revocation.model import Status
 from tests.fakes.world import World
 
@@ -13,9 +13,12 @@ async def test_a_serial_is_looked_up_with_every_issuer_of_the_tenant() -> None:
     wanted = await world.issue()
     await world.issue()
     await world.revoke(wanted)
-    (found,) = await world.enrolment.search(world.scope, CertificateQuery(serial=wanted.serial))
+    match = SerialMatch(wanted.serial, wanted.serial)
+    page = await world.enrolment.search(world.scope, CertificateQuery(serial=match))
+    (found,) = page.entries
     assert (found.id, found.status.status) == (wanted.id, Status.REVOKED)
-    assert len(await world.enrolment.search(world.scope, CertificateQuery(limit=3))) == 3
+    page = await world.enrolment.search(world.scope, CertificateQuery(limit=3))
+    assert len(page.entries) == 3
 
 
 async def test_the_record_is_read_in_pages() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from tegata.cli.crl_check import CrlChecker
 from tegata.kernel.month import month_start
+from tegata.kernel.signing import SignatureAlgorithm
 from tegata.pkix.certificate import assemble
 from tegata.pkix.crl import CrlScope, RevocationReason, encode_crl_entry, encode_tbs_cert_list
 from tegata.pkix.extensions import key_identifier
@@ -26,6 +27,7 @@ MONTH = (2026 - 2000) * 12 + 6  # July 2026
 SERIAL = 1 << 144 | MONTH << 128 | 7
 LATER = 1 << 144 | MONTH + 12 << 128 | 8
 DAY = timedelta(days=1)
+ALGORITHM = SignatureAlgorithm.ECDSA_SHA256
 
 
 class Publisher:
@@ -42,7 +44,9 @@ class Publisher:
             f"http://127.0.0.1:{self._server.server_port}", folder, self.clock
         )
         certificate = tbs_of(a_draft(ISSUING_CA, "issuing"))
-        self.files[f"/ca/{ISSUER}.cer"] = assemble(certificate, sign_p256("root", certificate))
+        self.files[f"/ca/{ISSUER}.cer"] = assemble(
+            certificate, ALGORITHM, sign_p256("root", certificate)
+        )
         self.files[f"/crl/{ISSUER}.json"] = b'{"shards": []}'
         self.publish(1, SERIAL, LATER)
 
@@ -74,10 +78,11 @@ class Publisher:
                 entries=[encode_crl_entry(each, NOW, reason) for each in serials],
                 authority_key=key_identifier(public_key("issuing")),
                 number=number,
+                signature_algorithm=ALGORITHM,
                 scope=scope,
             )
             path = f"/crl/{ISSUER}{address}{suffix}.crl"
-            self.files[path] = assemble(tbs, sign_p256(key, tbs))
+            self.files[path] = assemble(tbs, ALGORITHM, sign_p256(key, tbs))
 
     def alarms(self) -> list[str]:
         """The codes of what the checker finds, in order of address."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
 )
 
+from tegata.kernel.signing import SIGNATURE_ALGORITHMS, KeyAlgorithm, SignatureAlgorithm
+from tegata.pkix.signatures import SignatureInvalid, verify
 from tegata.signers.pkcs11 import (
     DuplicateKeyError,
     ForkedProcessError,
@@ -37,8 +39,11 @@ from tegata.signers.pkcs11 import (
     templates,
 )
 from tegata.signers.pkcs11.der import (
-    encode_p256_public_key,
-    encode_p256_signature,
+    P256_PARAMETERS,
+    P384_PARAMETERS,
+    encode_ec_public_key,
+    encode_ecdsa_signature,
+    encode_ed25519_public_key,
     encode_rsa_public_key,
 )
 from tegata.signers.pkcs11.login import Login
@@ -54,6 +59,10 @@ ROOT: Final = "sealing-root"
 NONCE: Final = bytes(range(12))
 THREADS: Final = 4
 SIGNATURES: Final = 500
+P256: Final = KeyAlgorithm.P256
+ECDSA: Final = SignatureAlgorithm.ECDSA_SHA256
+ML_DSA: Final = (KeyAlgorithm.ML_DSA_44, KeyAlgorithm.ML_DSA_65, KeyAlgorithm.ML_DSA_87)
+MESSAGE: Final = b"message" * 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,32 +129,75 @@ def refusal(function: Callable[[], object]) -> str:
 
 def in_process_p256_signatures_verify(module: str) -> None:
     with open_test_token(module) as token:
-        public_key = token.generate_p256("issuer", KEY)
+        public_key = token.generate(P256, "issuer", KEY)
         assert token.find_public_key(KEY) == public_key
         for size in (0, 1, 600, 100_000):
             message = b"m" * size
-            verify_p256(public_key, token.sign_ecdsa_sha256(KEY, message), message)
+            verify_p256(public_key, token.sign(KEY, ECDSA, message), message)
 
 
 def test_p256_signatures_verify(softhsm: SoftHsm) -> None:
     softhsm.run_here(in_process_p256_signatures_verify)
 
 
-def in_process_rsa_signatures_verify(module: str) -> None:
+def verify_with(public_key: bytes, algorithm: SignatureAlgorithm, signature: bytes) -> None:
+    verify(public_key, algorithm, signature, MESSAGE)
+    with pytest.raises(SignatureInvalid):
+        verify(public_key, algorithm, signature, MESSAGE + b"!")
+
+
+def in_process_keys_of_every_algorithm_sign(module: str) -> None:
     with open_test_token(module) as token:
-        public_key = token.generate_rsa("issuer", KEY, 2048)
-        assert token.find_public_key(KEY) == public_key
-        key = load_der_public_key(public_key)
+        for number, (algorithm, signatures) in enumerate(SIGNATURE_ALGORITHMS.items()):
+            if algorithm in ML_DSA:
+                continue
+            key = bytes((0x20, number))
+            public_key = token.generate(algorithm, "issuer", key)
+            assert token.find_public_key(key) == public_key
+            for signature in signatures:
+                assert token.offers(algorithm, signature)
+                verify_with(public_key, signature, token.sign(key, signature, MESSAGE))
+
+
+def test_keys_of_every_algorithm_that_the_token_has_sign(softhsm: SoftHsm) -> None:
+    softhsm.run_here(in_process_keys_of_every_algorithm_sign)
+
+
+def in_process_rsa_keys_have_the_usual_exponent(module: str) -> None:
+    with open_test_token(module) as token:
+        key = load_der_public_key(token.generate(KeyAlgorithm.RSA_3072, "issuer", KEY))
         assert isinstance(key, rsa.RSAPublicKey)
-        assert (key.key_size, key.public_numbers().e) == (2048, 65537)
-        signature = token.sign_rsa_pkcs1_sha256(KEY, b"message")
-        key.verify(signature, b"message", padding.PKCS1v15(), SHA256())
-        with pytest.raises(ValueError, match="bits"):
-            token.generate_rsa("weak", OTHER_KEY, 1024)
+        assert (key.key_size, key.public_numbers().e) == (3072, 65537)
 
 
-def test_rsa_signatures_verify(softhsm: SoftHsm) -> None:
-    softhsm.run_here(in_process_rsa_signatures_verify)
+def test_rsa_keys_have_the_usual_exponent(softhsm: SoftHsm) -> None:
+    softhsm.run_here(in_process_rsa_keys_have_the_usual_exponent)
+
+
+def in_process_post_quantum_keys_are_not_offered(module: str) -> None:
+    with open_test_token(module) as token:
+        for algorithm in ML_DSA:
+            assert not token.offers(algorithm, SIGNATURE_ALGORITHMS[algorithm][0])
+
+
+def test_post_quantum_keys_are_not_offered(softhsm: SoftHsm) -> None:
+    softhsm.run_here(in_process_post_quantum_keys_are_not_offered)
+
+
+def in_process_a_curve_that_the_token_does_not_know_is_refused_by_name(module: str) -> None:
+    with open_test_token(module) as token:
+        # brainpoolP160t1, as obscure as a named curve can be.
+        pair = templates._pair(
+            api.CKM_EC_KEY_PAIR_GEN, api.CKK_EC, "odd", KEY,
+            (api.CKA_EC_PARAMS, bytes.fromhex("06092b2403030208010102")[:-1] + b"\x7f"),
+        )  # fmt: skip
+        with pytest.raises(Pkcs11Error):
+            token._generate(pair, KEY)
+        assert token.find_public_key(KEY) is None
+
+
+def test_a_curve_that_the_token_does_not_know_leaves_nothing(softhsm: SoftHsm) -> None:
+    softhsm.run_here(in_process_a_curve_that_the_token_does_not_know_is_refused_by_name)
 
 
 def sign_in_threads(token: Pkcs11Token, threads: int) -> dict[bytes, bytes]:
@@ -157,7 +209,7 @@ def sign_in_threads(token: Pkcs11Token, threads: int) -> dict[bytes, bytes]:
         start.wait()
         for number in range(SIGNATURES):
             message = b"%d/%d" % (thread, number)
-            signatures[message] = token.sign_ecdsa_sha256(KEY, message)
+            signatures[message] = token.sign(KEY, ECDSA, message)
 
     workers = [threading.Thread(target=sign, args=(number,)) for number in range(threads)]
     for worker in workers:
@@ -169,7 +221,7 @@ def sign_in_threads(token: Pkcs11Token, threads: int) -> dict[bytes, bytes]:
 
 def in_process_threads_sign_at_the_same_time(module: str) -> None:
     with open_test_token(module) as token:
-        public_key = token.generate_p256("issuer", KEY)
+        public_key = token.generate(P256, "issuer", KEY)
         signatures = sign_in_threads(token, THREADS)
     assert len(signatures) == THREADS * SIGNATURES
     for message, signature in signatures.items():
@@ -182,7 +234,7 @@ def test_threads_sign_at_the_same_time(softhsm: SoftHsm) -> None:
 
 def in_process_threads_wait_for_a_session(module: str) -> None:
     with open_test_token(module, sessions=1) as token:
-        public_key = token.generate_p256("issuer", KEY)
+        public_key = token.generate(P256, "issuer", KEY)
         signatures = sign_in_threads(token, THREADS)
     assert len(signatures) == THREADS * SIGNATURES
     for message, signature in signatures.items():
@@ -197,12 +249,12 @@ def in_process_keys_are_made_while_others_are_used(module: str) -> None:
     failures: list[TokenError] = []
     done = threading.Event()
     with open_test_token(module) as token:
-        token.generate_p256("issuer", KEY)
+        token.generate(P256, "issuer", KEY)
 
         def use() -> None:
             while not done.is_set():
                 try:
-                    token.sign_ecdsa_sha256(KEY, b"message")
+                    token.sign(KEY, ECDSA, b"message")
                     token.find_public_key(KEY)
                 except TokenError as error:
                     failures.append(error)
@@ -213,8 +265,8 @@ def in_process_keys_are_made_while_others_are_used(module: str) -> None:
         try:
             # Without standing alone, about every seventh of these fails on SoftHSM.
             for _ in range(50):
-                public_key = token.generate_p256("another", OTHER_KEY)
-                verify_p256(public_key, token.sign_ecdsa_sha256(OTHER_KEY, b"made"), b"made")
+                public_key = token.generate(P256, "another", OTHER_KEY)
+                verify_p256(public_key, token.sign(OTHER_KEY, ECDSA, b"made"), b"made")
                 assert token.destroy(OTHER_KEY) == 2
         finally:
             done.set()
@@ -229,12 +281,12 @@ def test_keys_are_made_while_others_are_used(softhsm: SoftHsm) -> None:
 
 def in_process_an_unknown_key_is_an_error(module: str) -> None:
     with open_test_token(module) as token:
-        token.generate_p256("issuer", KEY)
+        token.generate(P256, "issuer", KEY)
         assert token.find_public_key(OTHER_KEY) is None
         with pytest.raises(UnknownKeyError):
-            token.sign_ecdsa_sha256(OTHER_KEY, b"message")
+            token.sign(OTHER_KEY, ECDSA, b"message")
         with pytest.raises(UnknownKeyError):  # there is such a key, but not of that type
-            token.sign_rsa_pkcs1_sha256(KEY, b"message")
+            token.sign(KEY, SignatureAlgorithm.RSA_PKCS1_SHA256, b"message")
         with pytest.raises(UnknownKeyError):
             token.seal("issuer", NONCE, b"secret", b"")
 
@@ -248,7 +300,7 @@ def test_an_unknown_key_is_an_error(softhsm: SoftHsm) -> None:
 
 def in_process_make_both_kinds_of_key(module: str) -> None:
     with open_test_token(module) as token:
-        token.generate_p256("issuer", KEY)
+        token.generate(P256, "issuer", KEY)
         token.ensure_sealing_key(ROOT)
 
 
@@ -273,7 +325,7 @@ def test_another_program_sees_the_keys(softhsm: SoftHsm) -> None:
 
 def in_process_keys_do_not_leave(module: str) -> None:
     with open_test_token(module) as token:
-        token.generate_p256("issuer", KEY)
+        token.generate(P256, "issuer", KEY)
         token.ensure_sealing_key(ROOT)
         session = token._pool.take()
         for kind, key_type, name in (
@@ -306,11 +358,11 @@ def test_a_sealing_key_that_could_leave_is_refused(softhsm: SoftHsm) -> None:
 
 def in_process_an_identifier_is_given_once(module: str) -> None:
     with open_test_token(module) as token:
-        token.generate_p256("issuer", KEY)
+        token.generate(P256, "issuer", KEY)
         with pytest.raises(DuplicateKeyError):
-            token.generate_p256("another", KEY)
+            token.generate(P256, "another", KEY)
         with pytest.raises(ValueError, match="empty"):
-            token.generate_p256("nameless", b"")
+            token.generate(P256, "nameless", b"")
         assert token.destroy(KEY) == 2
 
 
@@ -320,16 +372,16 @@ def test_an_identifier_is_given_once(softhsm: SoftHsm) -> None:
 
 def in_process_destroyed_keys_are_gone(module: str) -> None:
     with open_test_token(module) as token:
-        token.generate_p256("issuer", KEY)
-        other = token.generate_p256("other", OTHER_KEY)
+        token.generate(P256, "issuer", KEY)
+        other = token.generate(P256, "other", OTHER_KEY)
         sign_in_threads(token, THREADS)  # every session has the handle by now
         assert token.destroy(KEY) == 2
         assert token.destroy(KEY) == 0
         assert token.find_public_key(KEY) is None
         for _ in range(THREADS):
             with pytest.raises(UnknownKeyError):
-                token.sign_ecdsa_sha256(KEY, b"message")
-        verify_p256(other, token.sign_ecdsa_sha256(OTHER_KEY, b"message"), b"message")
+                token.sign(KEY, ECDSA, b"message")
+        verify_p256(other, token.sign(OTHER_KEY, ECDSA, b"message"), b"message")
         with pytest.raises(ValueError, match="empty"):
             token.destroy(b"")
 
@@ -450,7 +502,7 @@ def test_a_module_initialised_by_others_is_refused(softhsm: SoftHsm) -> None:
 
 def in_process_lost_sessions_are_opened_again(module: str) -> None:
     with open_test_token(module) as token:
-        public_key = token.generate_p256("issuer", KEY)
+        public_key = token.generate(P256, "issuer", KEY)
         token.ensure_sealing_key(ROOT)
         sign_in_threads(token, THREADS)
         sessions = [token._pool.take() for _ in range(THREADS)]
@@ -468,7 +520,7 @@ def test_lost_sessions_are_opened_again(softhsm: SoftHsm) -> None:
 
 def in_process_a_lost_login_is_made_again(module: str) -> None:
     with open_test_token(module, sessions=1) as token:
-        public_key = token.generate_p256("issuer", KEY)
+        public_key = token.generate(P256, "issuer", KEY)
         token.ensure_sealing_key(ROOT)
         sealed = token.seal(ROOT, NONCE, b"secret", b"")
 
@@ -478,7 +530,7 @@ def in_process_a_lost_login_is_made_again(module: str) -> None:
             token._pool.give_back(session)
 
         log_out()
-        verify_p256(public_key, token.sign_ecdsa_sha256(KEY, b"message"), b"message")
+        verify_p256(public_key, token.sign(KEY, ECDSA, b"message"), b"message")
         log_out()
         assert token.unseal(ROOT, NONCE, sealed, b"") == b"secret"
         log_out()
@@ -494,11 +546,11 @@ def test_a_lost_login_is_made_again(softhsm: SoftHsm) -> None:
 
 def in_process_a_closed_token_is_refused(module: str) -> None:
     token = open_test_token(module)
-    token.generate_p256("issuer", KEY)
+    token.generate(P256, "issuer", KEY)
     token.close()
     token.close()
     with pytest.raises(TokenClosedError):
-        token.sign_ecdsa_sha256(KEY, b"message")
+        token.sign(KEY, ECDSA, b"message")
     assert not any(token._login._pin)
 
 
@@ -508,13 +560,13 @@ def test_a_closed_token_is_refused(softhsm: SoftHsm) -> None:
 
 def in_process_a_forked_process_is_refused(module: str) -> None:
     token = open_test_token(module)
-    public_key = token.generate_p256("issuer", KEY)
+    public_key = token.generate(P256, "issuer", KEY)
     child = os.fork()
     if child == 0:
         refused = 0
         uses: tuple[Callable[[], object], ...] = (
-            lambda: token.sign_ecdsa_sha256(KEY, b"message"),
-            lambda: token.generate_p256("another", OTHER_KEY),
+            lambda: token.sign(KEY, ECDSA, b"message"),
+            lambda: token.generate(P256, "another", OTHER_KEY),
             lambda: token.find_public_key(KEY),
             lambda: token.destroy(KEY),
             lambda: token.ensure_sealing_key(ROOT),
@@ -530,7 +582,7 @@ def in_process_a_forked_process_is_refused(module: str) -> None:
         os._exit(0 if refused == len(uses) else 1)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
-    verify_p256(public_key, token.sign_ecdsa_sha256(KEY, b"message"), b"message")
+    verify_p256(public_key, token.sign(KEY, ECDSA, b"message"), b"message")
     token.close()
 
 
@@ -545,22 +597,37 @@ def test_a_forked_process_is_refused(softhsm: SoftHsm) -> None:
 @pytest.mark.parametrize("s", [1, 0x80, 1 << 247, 1 << 248])
 def test_raw_signatures_become_der(r: int, s: int) -> None:
     raw = r.to_bytes(32, "big") + s.to_bytes(32, "big")
-    assert encode_p256_signature(raw) == utils.encode_dss_signature(r, s)
+    assert encode_ecdsa_signature(raw, 32) == utils.encode_dss_signature(r, s)
 
 
 def test_a_signature_of_another_curve_is_refused() -> None:
     with pytest.raises(TokenError):
-        encode_p256_signature(bytes(96))
+        encode_ecdsa_signature(bytes(96), 32)
 
 
 def test_points_become_public_keys_wrapped_or_bare() -> None:
     key = ec.generate_private_key(ec.SECP256R1()).public_key()
     point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     expected = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    assert encode_p256_public_key(b"\x04\x41" + point) == expected
-    assert encode_p256_public_key(point) == expected
+    compressed = key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    assert encode_ec_public_key(P256_PARAMETERS, b"\x04\x41" + point) == expected
+    assert encode_ec_public_key(P256_PARAMETERS, point) == expected
     with pytest.raises(TokenError):
-        encode_p256_public_key(key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint))
+        encode_ec_public_key(P256_PARAMETERS, compressed)
+    with pytest.raises(TokenError):
+        encode_ec_public_key(P384_PARAMETERS, point)
+    with pytest.raises(TokenError):
+        encode_ec_public_key(bytes.fromhex("06052b8104000a"), point)  # secp256k1
+
+
+def test_edwards_points_become_public_keys_wrapped_or_bare() -> None:
+    key = ed25519.Ed25519PrivateKey.generate().public_key()
+    point = key.public_bytes_raw()
+    expected = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    assert encode_ed25519_public_key(b"\x04\x20" + point) == expected
+    assert encode_ed25519_public_key(point) == expected
+    with pytest.raises(TokenError):
+        encode_ed25519_public_key(point[1:])
 
 
 def test_moduli_become_public_keys() -> None:

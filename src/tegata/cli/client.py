@@ -43,6 +43,18 @@ class Client:
         headers: dict[str, str] | None = None,
     ) -> Any:
         """Call an operation; a problem ends the command with its title and detail."""
+        octets = self.fetch(method, path, body, query, headers)
+        return json.loads(octets) if octets else None
+
+    def fetch(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        query: dict[str, str | None] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> bytes:
+        """As `call`, for an answer that need not be JSON."""
         given = {name: value for name, value in (query or {}).items() if value is not None}
         url = self.context["api"] + path + ("?" + urllib.parse.urlencode(given) if given else "")
         request = urllib.request.Request(url, method=method)  # noqa: S310 (https, from context)
@@ -57,12 +69,12 @@ class Client:
             with urllib.request.urlopen(  # noqa: S310 (https, from context)
                 request, timeout=_TIMEOUT, context=tls
             ) as answer:
-                octets = answer.read()
+                octets: bytes = answer.read()
         except urllib.error.HTTPError as error:
             raise click.ClickException(_problem(error)) from error
         except OSError as error:
             raise click.ClickException(f"{url}: {error}") from error
-        return json.loads(octets) if octets else None
+        return octets
 
     def _token(self) -> str:
         file = self.token_file or self.context.get("token_file")

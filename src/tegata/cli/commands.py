@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -86,30 +87,65 @@ def show(context: Path, token_file: Path | None, identifier: str) -> None:
     _show(Client.open(context, token_file).call("GET", _path("certificates", identifier)))
 
 
+@certificate.command("get")
+@_connected
+@click.argument("identifier")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["pem", "der", "chain", "pkcs7"]),
+    default="pem",
+    show_default=True,
+    help="chain is PEM without the root; pkcs7 has all certificates, in DER.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="By default standard output.")
+def get(
+    context: Path, token_file: Path | None, identifier: str, form: str, out: Path | None
+) -> None:
+    """Download a certificate."""
+    client = Client.open(context, token_file)
+    octets = client.fetch("GET", _path("certificates", identifier), query={"format": form})
+    if out is not None:
+        out.write_bytes(octets)
+    else:
+        sys.stdout.buffer.write(octets)
+
+
+_FILTERS = (
+    ("--issuer", "Only of this issuer."),
+    ("--profile", "Only of this profile."),
+    ("--state", "valid, revoked, held or expired."),
+    ("--expires-after", "A date, or a time as RFC 3339 writes it."),
+    ("--expires-before", "A date, or a time as RFC 3339 writes it."),
+    ("--name", "KIND:VALUE; kinds are dns, ip, email, uri."),
+    ("--name-prefix", "KIND:VALUE; dns:example.com is that name and its subtree."),
+    ("--dns-name", "The same as --name dns:..."),
+    ("--subject", "As lists show it."),
+    ("--subject-prefix", "How the subject begins."),
+    ("--serial", "Hexadecimal."),
+    ("--serial-prefix", "Hexadecimal; at least 10 digits without --issuer."),
+    ("--fingerprint", "SHA-256 of the DER, hexadecimal."),
+    ("--fingerprint-prefix", "At least 8 digits."),
+    ("--after", "The `next` of the page before."),
+)
+
+
+def _filters(function: F) -> F:
+    """The options of a search."""
+    for name, text in reversed(_FILTERS):
+        function = click.option(name, help=text)(function)
+    return function
+
+
 @certificate.command("list")
 @_connected
-@click.option("--issuer")
-@click.option("--serial", help="Hexadecimal.")
-@click.option("--dns-name")
-@click.option("--after", help="The `next` of the page before.")
+@_filters
 @click.option("--limit", type=int)
 def list_certificates(
-    context: Path,
-    token_file: Path | None,
-    issuer: str | None,
-    serial: str | None,
-    dns_name: str | None,
-    after: str | None,
-    limit: int | None,
+    context: Path, token_file: Path | None, limit: int | None, **filters: str | None
 ) -> None:
-    """List certificates, newest first."""
-    query = {
-        "issuer": issuer,
-        "serial": serial,
-        "dns_name": dns_name,
-        "after": after,
-        "limit": str(limit) if limit is not None else None,
-    }
+    """List and search certificates."""
+    query = {**filters, "limit": str(limit) if limit is not None else None}
     _show(Client.open(context, token_file).call("GET", "/v1/certificates", query=query))
 
 
@@ -171,6 +207,29 @@ def issuer_group() -> None:
 @click.group("profile")
 def profile_group() -> None:
     """Certificate profiles."""
+
+
+@click.group("notice")
+def notice_group() -> None:
+    """Notices by mail before certificates expire."""
+
+
+@notice_group.command("set")
+@_connected
+@click.option("--address", "addresses", multiple=True, help="Whom to tell; none turns it off.")
+@click.option("--days", multiple=True, type=int, help="How many days before: 30, 14, 7 and 1.")
+@click.option("--language", type=click.Choice(["en", "ja"]), default="en", show_default=True)
+def set_notices(
+    context: Path,
+    token_file: Path | None,
+    addresses: tuple[str, ...],
+    days: tuple[int, ...],
+    language: str,
+) -> None:
+    """Say who is told before certificates expire, and when."""
+    body: dict[str, Any] = {"addresses": list(addresses), "language": language}
+    body |= {"days": list(days)} if days else {}
+    _show(Client.open(context, token_file).call("PUT", "/v1/expiry-notices", body))
 
 
 @click.group("token")
@@ -262,6 +321,7 @@ def create_tenant_token(context: Path, token_file: Path | None, tenant: str, nam
 
 
 issuer_group.add_command(_lister("list", "/v1/issuers", "List certification authorities."))
+notice_group.add_command(_lister("show", "/v1/expiry-notices", "Show who is told, and when."))
 profile_group.add_command(_lister("list", "/v1/profiles", "List certificate profiles."))
 token_group.add_command(_lister("list", "/v1/tokens", "List tokens, without their secrets."))
 tenant_group.add_command(_lister("list", "/v1/tenants", "List tenants."))
@@ -270,6 +330,7 @@ CLIENT_COMMANDS: tuple[click.Command, ...] = (
     certificate,
     issuer_group,
     profile_group,
+    notice_group,
     token_group,
     refused_key_group,
     tenant_group,

@@ -19,7 +19,7 @@ from tegata.kernel.ports import Clock
 from tegata.pkix.certificate import parse_certificate, parse_tbs_certificate
 from tegata.pkix.crl_reader import parse_tbs_cert_list
 from tegata.pkix.der import DerError
-from tegata.pkix.signatures import SignatureInvalid, verify_ecdsa_sha256
+from tegata.pkix.signatures import SignatureInvalid, verify_parts
 from tegata.revocation.watch import SeenList, finding_on_pair, findings_on, remembered
 
 _TIMEOUT = 60.0
@@ -156,8 +156,8 @@ def print_alarms(alarms: Sequence[Alarm]) -> None:
 
 def _read(octets: bytes, subject: bytes, public_key: bytes) -> SeenList:
     parts = parse_certificate(octets)
-    verify_ecdsa_sha256(public_key, parts.signature, parts.tbs)
     crl = parse_tbs_cert_list(parts.tbs)
+    verify_parts(parts, crl.signature, public_key)
     if crl.issuer != subject:
         raise DerError("a list of another issuer")
     serials, held = crl.serials_and_holds()

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tegata.issuance.model import Draft, IssuedCertificate, Issuer
 from tegata.issuance.ports import CertificateSigner, IssuanceStore, IssuanceUnit
-from tegata.issuance.rules import validity_period
+from tegata.issuance.rules import responder_algorithm, validity_period
 from tegata.issuance.service import IssuanceService
 from tegata.kernel.event import AuditEvent, Decision
 from tegata.kernel.ids import IssuerId, encode_id, time_ordered
 from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.scope import TenantScope
-from tegata.kernel.signing import KeyPurpose, SigningKey
+from tegata.kernel.signing import KeyAlgorithm, KeyPurpose, SignatureAlgorithm, SigningKey
 from tegata.pkix import oids
 from tegata.pkix.extensions import key_identifier
 from tegata.pkix.names import encode_name, name_text, parse_name
@@ -35,21 +35,52 @@ class HierarchyService:
     clock: Clock
     randomness: Randomness
 
-    async def create_root(self, scope: TenantScope, organization: str) -> Issuer:
-        """A root: a self-signed CA whose key signs CAs and nothing else."""
+    async def create_root(
+        self,
+        scope: TenantScope,
+        organization: str,
+        algorithm: KeyAlgorithm = KeyAlgorithm.P256,
+        signature_algorithm: SignatureAlgorithm | None = None,
+    ) -> Issuer:
+        """A root: a self-signed CA whose key signs CAs and nothing else.
+
+        The algorithms are its key's for life; without the second it is the first's usual one.
+        Raises `Problem(key.algorithm-refused)` when they do not go together, or the key store
+        does not do them.
+        """
         subject = _ca_subject(organization, "Root CA")
-        key = await self.signer.create_key(scope.tenant, KeyPurpose.ROOT_CA, subject)
+        key = await self.signer.create_key(
+            scope.tenant,
+            KeyPurpose.ROOT_CA,
+            subject,
+            algorithm=algorithm,
+            signature_algorithm=signature_algorithm,
+        )
         not_before, not_after = validity_period(ROOT_CA, self.clock.now(), None)
         root = self._unborn(scope, f"{organization} Root CA", None, key, subject, not_before)
         draft = _draft(ROOT_CA, subject, key, not_before, not_after)
         return await self._establish(scope, root, root, draft)
 
     async def create_issuing_ca(
-        self, scope: TenantScope, parent: Issuer, organization: str
+        self,
+        scope: TenantScope,
+        parent: Issuer,
+        organization: str,
+        algorithm: KeyAlgorithm = KeyAlgorithm.P256,
+        signature_algorithm: SignatureAlgorithm | None = None,
     ) -> Issuer:
-        """An issuing CA below `parent`; its key signs end-entity certificates only."""
+        """An issuing CA below `parent`; its key signs end-entity certificates only.
+
+        Its algorithms are as for a root, and need not be its parent's.
+        """
         subject = _ca_subject(organization, "Issuing CA")
-        key = await self.signer.create_key(scope.tenant, KeyPurpose.ISSUING_CA, subject)
+        key = await self.signer.create_key(
+            scope.tenant,
+            KeyPurpose.ISSUING_CA,
+            subject,
+            algorithm=algorithm,
+            signature_algorithm=signature_algorithm,
+        )
         not_before, not_after = validity_period(
             ISSUING_CA, self.clock.now(), parent.facts.not_after
         )
@@ -69,7 +100,11 @@ class HierarchyService:
         subject = _ca_subject(organization, f"OCSP {now:%Y%m%d%H%M%S}")
         authority = issuer.facts.subject, issuer.key.public_key
         key = await self.signer.create_key(
-            scope.tenant, KeyPurpose.OCSP_RESPONDER, subject, authority
+            scope.tenant,
+            KeyPurpose.OCSP_RESPONDER,
+            subject,
+            authority,
+            responder_algorithm(issuer.key.algorithm),
         )
         not_before, not_after = validity_period(OCSP_RESPONDER, now, issuer.facts.not_after)
         draft = _draft(OCSP_RESPONDER, subject, key, not_before, not_after)
@@ -100,7 +135,9 @@ class HierarchyService:
             key=key,
             certificate=b"",
             chain=parent.chain if parent is not None else (),
-            facts=IssuerFacts(subject, key_identifier(key.public_key), None),
+            facts=IssuerFacts(
+                subject, key_identifier(key.public_key), None, key.signature_algorithm
+            ),
             not_before=not_before,
             ocsp_url=ocsp,
             crl_url=crl,
@@ -121,9 +158,7 @@ class HierarchyService:
                 key=unborn.key,
                 certificate=certificate,
                 chain=(certificate, *unborn.chain),
-                facts=IssuerFacts(
-                    unborn.facts.subject, unborn.facts.key_identifier, draft.not_after
-                ),
+                facts=replace(unborn.facts, not_after=draft.not_after),
                 not_before=draft.not_before,
                 ocsp_url=unborn.ocsp_url,
                 crl_url=unborn.crl_url,

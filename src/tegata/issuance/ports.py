@@ -13,7 +13,7 @@ from tegata.issuance.shards import Shard
 from tegata.kernel.event import AuditEvent
 from tegata.kernel.ids import BlockId, IssuerId, NodeId, TenantId
 from tegata.kernel.scope import TenantScope
-from tegata.kernel.signing import KeyPurpose, SigningKey
+from tegata.kernel.signing import KeyAlgorithm, KeyPurpose, SignatureAlgorithm, SigningKey
 from tegata.pkix.names import GeneralName
 
 
@@ -26,13 +26,20 @@ class CertificateSigner(Protocol):
         purpose: KeyPurpose,
         subject: bytes,
         authority: tuple[bytes, bytes] = (b"", b""),
+        algorithm: KeyAlgorithm = KeyAlgorithm.P256,
+        signature_algorithm: SignatureAlgorithm | None = None,
     ) -> SigningKey:
-        """A new P-256 key for one tenant, purpose and subject (DER Name). `authority` is a
-        responder's CA: its subject and public key."""
+        """A new key for one tenant, purpose and subject (DER Name). `authority` is a responder's
+        CA: its subject and public key. Without a signature algorithm it signs as keys of its
+        algorithm usually do.
+
+        Raises `Problem(key.algorithm-refused)` for what the key store does not do.
+        """
         ...
 
-    async def reserve(self, key: SigningKey, month: int, size: int) -> SerialBlock:
-        """Serials of a CA key, durable in the signer's own journal on return."""
+    async def reserve(self, key: SigningKey, month: int, size: int, shard: int) -> SerialBlock:
+        """Serials of a CA key, durable in the signer's own journal on return, with the CRL shard
+        that they belong to."""
         ...
 
     async def sign_certificate(
@@ -158,7 +165,7 @@ class IssuanceStore(Protocol):
     async def recorded_serials(
         self, scope: TenantScope, issuer: IssuerId, month: int, serials: Sequence[int]
     ) -> frozenset[int]:
-        """Those of the serials that a certificate stands under."""
+        """Those of the serials that a certificate, or a revocation, stands under."""
         ...
 
     def issuer_urls(self, issuer: IssuerId) -> tuple[str, str, str]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from tegata.issuance.model import Issuer, ReservedSerial
 from tegata.issuance.ports import CertificateSigner, IssuanceStore
 from tegata.issuance.serials import BLOCK_MAXIMUM, SerialBlock
-from tegata.issuance.shards import COMPLETE, Placement, place_block, shard_url
+from tegata.issuance.shards import COMPLETE, FIRST_SHARD, Placement, place_block, shard_url
 from tegata.kernel.ids import BlockId, IssuerId, NodeId, TenantId
 from tegata.kernel.ports import Clock
 from tegata.kernel.problem import Problem, ProblemCode
@@ -99,39 +99,49 @@ class SerialReserve:
     async def _reserve(self, issuer: Issuer, month: int) -> None:
         now = self._clock.now()
         scope: TenantScope = platform_acts(issuer.tenant, "serials")
-        block = await self._signer.reserve(issuer.key, month, self._size(issuer.id, month))
-        placement = await self._place(scope, issuer, block, now)
+        size = self._size(issuer.id, month)
+        block, placement = await self._place(scope, issuer, month, size, now)
         self._current[issuer.id, month] = _Current(
             issuer.tenant, block, placement.shard, placement.url, now.timestamp()
         )
 
     async def _place(
-        self, scope: TenantScope, issuer: Issuer, block: SerialBlock, now: datetime
-    ) -> Placement:
+        self, scope: TenantScope, issuer: Issuer, month: int, size: int, now: datetime
+    ) -> tuple[SerialBlock, Placement]:
+        """A new block, and its shard. The signer notes the shard with it: should the database be
+        lost, its serials become void in the list that their certificates name (ADR 15)."""
         for _attempt in range(_ATTEMPTS):
+            newest = await self._store.newest_shards(scope, issuer.id)
+            placement = place_block(newest, size, issuer.crl_url)
+            block = await self._signer.reserve(issuer.key, month, size, placement.shard)
             try:
-                return await self._record(scope, issuer, block, now)
+                await self._record(scope, issuer, block, placement, now)
             except Problem as problem:
-                # Another node took the shard's last places since we looked.
+                # Another node took the shard's last places since we looked. The block is left to
+                # the next start, which makes it void.
                 if problem.code is not ProblemCode.CONFLICT:
                     raise
+            else:
+                return block, placement
         raise Problem(ProblemCode.CONFLICT, "other nodes fill the shard: try again")
 
     async def _record(
-        self, scope: TenantScope, issuer: Issuer, block: SerialBlock, now: datetime
-    ) -> Placement:
+        self,
+        scope: TenantScope,
+        issuer: Issuer,
+        block: SerialBlock,
+        placement: Placement,
+        now: datetime,
+    ) -> None:
         """Make a block durable in the store, with its places in a shard of the CRL."""
-        newest = await self._store.newest_shards(scope, issuer.id)
-        placement = place_block(newest, block.size, issuer.crl_url)
         async with self._store.open_unit(scope) as unit:
-            if not newest:
+            if placement.opens == (FIRST_SHARD,):
                 unit.open_shard(issuer.id, COMPLETE, issuer.crl_url, now)
             for shard in placement.opens:
                 unit.open_shard(issuer.id, shard, shard_url(issuer.crl_url, shard), now)
             unit.fill_shard(issuer.id, placement.shard, block.size, block.month)
             unit.add_serial_block(issuer.id, block, placement.shard, self._node, now)
             await unit.commit()
-        return placement
 
     def _size(self, issuer: IssuerId, month: int) -> int:
         used = self._current.get((issuer, month))

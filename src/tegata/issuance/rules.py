@@ -8,6 +8,8 @@ from functools import lru_cache
 from tegata.issuance.model import Draft, Issuer, Linted, Reserved, ReservedSerial
 from tegata.issuance.shards import shard_url
 from tegata.kernel.problem import Problem, ProblemCode
+from tegata.kernel.signing import KeyAlgorithm
+from tegata.pkix.algorithms import KeyKind
 from tegata.pkix.certificate import encode_tbs_certificate
 from tegata.pkix.extensions import (
     authority_information_access,
@@ -23,11 +25,12 @@ from tegata.pkix.extensions import (
 )
 from tegata.profiles.lint import lint
 from tegata.profiles.model import CertificateKind, IssuerFacts, Profile
-from tegata.profiles.public_key import is_rsa
+from tegata.profiles.public_key import key_kind
 from tegata.profiles.usage import expected_key_usage
 
 # Clocks of relying parties are not all right: a certificate is valid a little before it exists.
 BACKDATE = timedelta(minutes=5)
+_POST_QUANTUM = frozenset({KeyAlgorithm.ML_DSA_44, KeyAlgorithm.ML_DSA_65, KeyAlgorithm.ML_DSA_87})
 EMPTY_NAME = b"\x30\x00"
 # Stands where the serial will: as long as every serial we make.
 PLACEHOLDER_SERIAL = 0x01 << 144
@@ -43,6 +46,15 @@ def validity_period(
     if not_after_issuer is not None and not_after_issuer < not_after:
         not_after = not_after_issuer
     return not_before, not_after
+
+
+def responder_algorithm(issuer: KeyAlgorithm) -> KeyAlgorithm:
+    """The algorithm of an issuer's OCSP responder.
+
+    P-256 for classical issuers: small answers that everybody reads. An ML-DSA issuer's answers
+    are ML-DSA too, of the same strength, or its status would be the part that can be forged.
+    """
+    return issuer if issuer in _POST_QUANTUM else KeyAlgorithm.P256
 
 
 class CertificateTemplate:
@@ -86,9 +98,9 @@ class CertificateTemplate:
 _distribution_point = lru_cache(maxsize=256)(crl_distribution_points)
 
 
-def template_key(draft: Draft) -> tuple[str, int, bool]:
+def template_key(draft: Draft) -> tuple[str, int, KeyKind]:
     """What a template depends on beside its issuer."""
-    return draft.profile.name, draft.profile.version, is_rsa(draft.public_key)
+    return draft.profile.name, draft.profile.version, key_kind(draft.public_key)
 
 
 def lint_draft(draft: Draft, template: CertificateTemplate, issuer: Issuer) -> Linted:
@@ -126,4 +138,5 @@ def _encode(draft: Draft, extensions: tuple[bytes, ...], issuer: IssuerFacts, se
         subject=draft.subject,
         public_key=draft.public_key,
         extensions=extensions,
+        signature_algorithm=issuer.signature_algorithm,
     )

@@ -32,7 +32,7 @@ from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope, platform_acts
 from tegata.pkix.certificate import assemble
-from tegata.pkix.signatures import SignatureInvalid, verify_ecdsa_sha256
+from tegata.pkix.signatures import SignatureInvalid, verify
 
 _CACHE = 1024
 
@@ -89,14 +89,15 @@ class IssuanceService:
                 self.serials.forget()
                 raise Problem(ProblemCode.SIGNER_UNAVAILABLE, "try again") from problem
             raise
+        algorithm = issuer.key.signature_algorithm
         try:
-            verify_ecdsa_sha256(issuer.key.public_key, signature, reserved.tbs)
+            verify(issuer.key.public_key, algorithm, signature, reserved.tbs)
         except SignatureInvalid as error:
             # A key store that signs wrongly must never be heard of outside.
             raise Problem(
                 ProblemCode.SIGNER_UNAVAILABLE, "the signature does not verify"
             ) from error
-        return Signed(reserved, assemble(reserved.tbs, signature))
+        return Signed(reserved, assemble(reserved.tbs, algorithm, signature))
 
     async def _record(
         self,

@@ -16,6 +16,7 @@ SHARD_PLACES = 10_000
 OPEN_AHEAD = 2_048
 # All of an issuer's certificates.
 COMPLETE = 0
+FIRST_SHARD = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ class ProblemCode(StrEnum):
     LINT_REFUSED = "lint.refused"
     SERIAL_NOT_RESERVED = "serial.not-reserved"
     KEY_PURPOSE_REFUSED = "key.purpose-refused"
+    KEY_ALGORITHM_REFUSED = "key.algorithm-refused"
     IDEMPOTENCY_MISMATCH = "idempotency.mismatch"
     IDEMPOTENCY_IN_PROGRESS = "idempotency.in-progress"
     CONFLICT = "conflict"
@@ -53,6 +54,7 @@ class ProblemCode(StrEnum):
     STORAGE_EXHAUSTED = "storage.exhausted"
     STORAGE_UNAVAILABLE = "storage.unavailable"
     OUTCOME_UNKNOWN = "outcome.unknown"
+    MAIL_UNAVAILABLE = "mail.unavailable"
     OVERLOADED = "overloaded"
 
 

@@ -12,11 +12,14 @@ import click
 from tegata import __version__
 from tegata.cli.commands import CLIENT_COMMANDS
 
+_SERVER = "tegata.main.server_commands"
 _SERVER_COMMANDS = {
-    "serve": ("tegata.main.server_commands", "serve_command"),
-    "run": ("tegata.main.server_commands", "run_command"),
+    "backup": (_SERVER, "backup_command"),
     "crl-check": ("tegata.main.crl_checker", "crl_check_command"),
-    "key-list": ("tegata.main.server_commands", "key_list_command"),
+    "key-list": (_SERVER, "key_list_command"),
+    "restore": (_SERVER, "restore_command"),
+    "run": (_SERVER, "run_command"),
+    "serve": (_SERVER, "serve_command"),
 }
 
 

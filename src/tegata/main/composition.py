@@ -13,9 +13,12 @@ from tegata.kernel.ids import IssuerId, NodeId, encode_id, time_ordered
 from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.scope import TenantScope
 from tegata.main.settings import Settings
+from tegata.operations.recovery import NodeKeeper, RecoveryService
+from tegata.outbound.smtp import SmtpMailer
 from tegata.outbound.system import SystemClock, SystemRandomness
 from tegata.profiles.catalogue import OCSP_RESPONDER
 from tegata.protocols.ocsp.endpoints import OcspForms
+from tegata.registration.notices import NoticeService
 from tegata.registration.screening import KeyScreening, RefusedKeyService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.lists import CrlService
@@ -23,20 +26,21 @@ from tegata.revocation.presigned import PresignedAnswers
 from tegata.revocation.rules import CRL_PERIOD
 from tegata.revocation.service import OcspService, RevocationService
 from tegata.signers.client import SignerClient
-from tegata.signers.data_keys import DataKeyRing
+from tegata.signers.data_keys import DataKeyRing, NodeKeys
 from tegata.store.database import Database
 from tegata.store.discovery import discover_postgres, discover_sqlite
 from tegata.store.disk import DiskReserve
 from tegata.store.inventory import require_inventory
 from tegata.store.jobs import CRL_JOB, DELTA_JOB, RESPONDER_JOB, SHARD_JOB, JobQueue
+from tegata.store.journal import Journal, open_journal
 from tegata.store.key_list import KeyListFile
 from tegata.store.keys import find_data_key
 from tegata.store.migrate import migrate_postgres, migrate_sqlite
 from tegata.store.postgres import PostgresDatabase
+from tegata.store.replay import RecoveringStore
 from tegata.store.sqlite import SqliteDatabase
 from tegata.store.status_feed import StatusFeed
-from tegata.store.store import Store
-from tegata.tenancy.service import TenantService
+from tegata.tenancy.service import Schedule, TenantService
 from tegata.tenancy.tokens import TokenService
 
 
@@ -50,7 +54,7 @@ class Platform:
     database: Database
     reserve: DiskReserve
     signer: SignerClient
-    store: Store
+    store: RecoveringStore
     jobs: JobQueue
     serials: SerialReserve
     issuance: IssuanceService
@@ -65,6 +69,11 @@ class Platform:
     status_feed: StatusFeed
     tokens: TokenService
     tenants: TenantService
+    journal: Journal
+    recovery: RecoveryService
+    keeper: NodeKeeper
+    notices: NoticeService
+    mailer: SmtpMailer | None
 
 
 async def open_database(settings: Settings, clock: Clock, reserve: DiskReserve) -> Database:
@@ -94,6 +103,29 @@ def node_id(data: Path, clock: Clock, randomness: Randomness) -> NodeId:
     return NodeId(file.read_text())
 
 
+async def _journal(
+    settings: Settings, node: NodeId, signer: SignerClient, reserve: DiskReserve
+) -> Journal:
+    """This node's journal of negative acts, in its folder and in a second one."""
+    folders = [settings.data / "negative-acts"]
+    if settings.journal is not None:
+        folders.append(settings.journal)
+    keys = NodeKeys(signer, SystemRandomness())
+    return await open_journal(node, folders, keys, reserve, SystemClock(), settings.journal_days)
+
+
+def _schedule(jobs: JobQueue, clock: Clock) -> Schedule:
+    async def schedule(scope: TenantScope, issuer: IssuerId) -> None:
+        """The recurring work of an issuer: its CRLs daily, its responder before it expires."""
+        now = clock.now()
+        for kind, key in ((CRL_JOB, issuer), (DELTA_JOB, issuer), (SHARD_JOB, f"{issuer}/1")):
+            await jobs.want(kind, key, scope.tenant, now + CRL_PERIOD)
+        renewal = now + OCSP_RESPONDER.validity - RESPONDER_RENEWAL
+        await jobs.want(RESPONDER_JOB, issuer, scope.tenant, renewal)
+
+    return schedule
+
+
 async def compose(settings: Settings, public_url: str, socket: Path) -> Platform:
     """Wire the platform. The signer process must be running."""
     clock, randomness = SystemClock(), SystemRandomness()
@@ -105,21 +137,17 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         signer, lambda tenant, kind: find_data_key(database, tenant, kind), randomness
     )
     presigned: PresignedAnswers[OcspForms] = PresignedAnswers(settings.status_memory)
-    store = Store(database, keys, clock, randomness, public_url, presigned.withdraw)
+    journal = await _journal(settings, node, signer, reserve)
+    store = RecoveringStore(
+        database, keys, clock, randomness, public_url, presigned.withdraw, journal
+    )
     jobs = JobQueue(database, node)
     serials = SerialReserve(store, signer, clock, node)
     issuance = IssuanceService(store, signer, serials, clock, randomness)
     hierarchy = HierarchyService(store, signer, issuance, clock, randomness)
     crls = CrlService(store, signer, clock)
     key_list = KeyListFile(settings.key_list)
-
-    async def schedule(scope: TenantScope, issuer: IssuerId) -> None:
-        """The recurring work of an issuer: its CRLs daily, its responder before it expires."""
-        now = clock.now()
-        for kind, key in ((CRL_JOB, issuer), (DELTA_JOB, issuer), (SHARD_JOB, f"{issuer}/1")):
-            await jobs.want(kind, key, scope.tenant, now + CRL_PERIOD)
-        renewal = now + OCSP_RESPONDER.validity - RESPONDER_RENEWAL
-        await jobs.want(RESPONDER_JOB, issuer, scope.tenant, renewal)
+    mailer = SmtpMailer(settings.smtp) if settings.smtp is not None else None
 
     return Platform(
         node=node,
@@ -142,5 +170,12 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         presigned=presigned,
         status_feed=StatusFeed(database),
         tokens=TokenService(store, clock, randomness),
-        tenants=TenantService(store, keys, hierarchy, crls, clock, randomness, schedule),
+        tenants=TenantService(
+            store, keys, hierarchy, crls, clock, randomness, _schedule(jobs, clock)
+        ),
+        journal=journal,
+        recovery=RecoveryService(store, journal, node),
+        keeper=NodeKeeper(store, journal, node),
+        notices=NoticeService(store, mailer, clock, randomness),
+        mailer=mailer,
     )

@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import sys
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,17 +20,27 @@ CHECKER = "tegata.main.crl_checker"
 PERIOD = timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True)
 class CrlWatch:
     """Runs the checker now and then; what it finds is logged and stands in the tenant's record."""
 
-    platform: Platform
-    public_url: str
-    folder: Path
+    def __init__(self, platform: Platform, public_url: str, data: Path) -> None:
+        self._platform = platform
+        self._public_url = public_url
+        self._folder = data / "crl-check"
+        self._task: asyncio.Task[None] | None = None
 
-    async def run(self) -> None:
-        """Until cancelled."""
-        self.folder.mkdir(mode=0o700, exist_ok=True)
+    async def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """End, and the checker with it."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
         while True:
             await asyncio.sleep(PERIOD.total_seconds())
             try:
@@ -42,15 +51,15 @@ class CrlWatch:
 
     async def look(self) -> int:
         """Run the checker once; how many alarms it raised."""
-        tenants = {issuer: tenant for tenant, issuer in await self.platform.store.all_issuers()}
+        tenants = {issuer: tenant for tenant, issuer in await self._platform.store.all_issuers()}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             CHECKER,
             "--url",
-            self.public_url,
+            self._public_url,
             "--state",
-            str(self.folder),
+            str(self._folder),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
@@ -73,7 +82,7 @@ class CrlWatch:
 
     async def _record(self, tenant: TenantId, alarm: dict[str, str]) -> None:
         scope = platform_acts(tenant, "crl-check")
-        async with self.platform.store.open_unit(scope, essential=True) as unit:
+        async with self._platform.store.open_unit(scope, essential=True) as unit:
             unit.essential()
             unit.audit(
                 AuditEvent(

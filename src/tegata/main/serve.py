@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tegata.kernel.plain_listeners import plain_route
+from tegata.main.backup import DataLock
 from tegata.main.bootstrap import ApiTls, Demo, ensure_demo, ensure_platform
 from tegata.main.composition import Platform, compose
 from tegata.main.crl_watch import CrlWatch
 from tegata.main.listener import Listener, bind
 from tegata.main.orphans import report_orphans
+from tegata.main.restore import RestoreWatch, note_blocks, recover, replace_stale_lists
 from tegata.main.settings import Address, Settings, SettingsError, require_safe
 from tegata.main.signer_process import SignerSupervisor
 from tegata.main.worker import StatusWatch, Upkeep, Worker
@@ -46,6 +48,7 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     """
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     require_safe(settings)
+    lock = DataLock(settings.data)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -54,9 +57,7 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     signer = SignerSupervisor(settings)
     await signer.start()
     platform = await compose(settings, sockets.public_url, signer.socket)
-    await _release_jobs(platform)
-    await _settle_blocks(platform)
-    await platform.tenants.complete_openings()
+    await _settle(platform, settings, stop)
     tls = ApiTls(
         platform, await ensure_platform(platform, settings.data), settings.data, sockets.api
     )
@@ -66,29 +67,40 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     demo = await ensure_demo(platform, settings.data) if settings.demo else None
     listeners = _listeners(platform, settings, sockets, tls.context)
     worker = Worker(platform, _upkeep(platform, settings, tls))
-    watch = StatusWatch(platform)
+    restore = RestoreWatch(platform, stop)
+    watches = StatusWatch(platform), restore, CrlWatch(platform, sockets.public_url, settings.data)
     for listener in listeners:
         await listener.start()
     worker.start()
-    watch.start()
-    crl_watch = asyncio.create_task(
-        CrlWatch(platform, sockets.public_url, settings.data / "crl-check").run()
-    )
+    for watch in watches:
+        await watch.start()
     context = _context(settings.data, sockets, demo)
     _write_context(settings.data / "context.json", context)
     (ready or _announce)(context)
     try:
         await stop.wait()
         _LOG.info("stopping")
+        restore.require_same_database()
     finally:
-        crl_watch.cancel()
         await asyncio.gather(*(listener.stop() for listener in listeners))
         await worker.stop()
-        await watch.stop()
-        await _close_blocks(platform)
-        await platform.database.close()
-        await platform.signer.close()
+        for watch in watches:
+            await watch.stop()
+        if platform.mailer is not None:
+            platform.mailer.close()
+        await _close(platform, settings, served=not restore.refused)
         await signer.stop()
+        lock.release()
+
+
+async def _close(platform: Platform, settings: Settings, *, served: bool) -> None:
+    """End what the platform has open; nothing more is written to a database that was replaced."""
+    if served:
+        await _close_blocks(platform)
+        await note_blocks(platform, settings.data / "signer-reservations.jsonl")
+    await platform.database.close()
+    await platform.journal.close()
+    await platform.signer.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +137,7 @@ def _listeners(
         platform.enrolment,
         platform.revocation,
         platform.refused_keys,
+        platform.notices,
         sockets.api_url,
     )
     clock, maximum, timeout = platform.clock, _connections_allowed(), settings.request_timeout
@@ -176,6 +189,20 @@ async def _release_jobs(platform: Platform) -> None:
     released = await platform.jobs.release_own(platform.clock.now())
     if released:
         _LOG.warning("%d jobs of this node's earlier run are due again", released)
+
+
+async def _settle(platform: Platform, settings: Settings, stop: asyncio.Event) -> None:
+    """Bring in order what an earlier run, or an older database, has left."""
+    if settings.production and settings.journal is None:
+        _LOG.warning("no --journal: if this disk is lost, a backup cannot be served")
+    restored = await recover(platform, settings, stop)
+    await _release_jobs(platform)
+    await _settle_blocks(platform)
+    if restored:
+        await replace_stale_lists(platform)
+        # It may be one of the certificates that have no record any more.
+        (settings.data / "tls" / "api.pem").unlink(missing_ok=True)
+    await platform.tenants.complete_openings()
 
 
 async def _settle_blocks(platform: Platform) -> None:

@@ -6,13 +6,16 @@ import gc
 import json
 import logging
 import os
+import sqlite3
 import sys
 from pathlib import Path
 
 import click
+import psycopg
 import uvloop
 
 from tegata.kernel.problem import Problem
+from tegata.main.backup import back_up, mark_restored, restore
 from tegata.main.quickstart import print_quick_start
 from tegata.main.serve import serve
 from tegata.main.settings import (
@@ -21,9 +24,13 @@ from tegata.main.settings import (
     Pkcs11Settings,
     Settings,
     SettingsError,
+    parse_smtp,
 )
+from tegata.operations.model import RestoreRefused
+from tegata.outbound.system import SystemClock
 from tegata.store.disk import MEBIBYTE
 from tegata.store.inventory import InventoryError
+from tegata.store.journal import JOURNAL_DAYS
 from tegata.store.key_list import KeyListError, build_key_list
 
 
@@ -52,6 +59,33 @@ from tegata.store.key_list import KeyListError, build_key_list
 @click.option(
     "--status-memory", default=128, show_default=True, help="MiB of OCSP answers kept in memory."
 )
+@click.option(
+    "--journal",
+    type=click.Path(path_type=Path),
+    help="A second folder for this node's journal of negative acts, on another volume.",
+)
+@click.option(
+    "--journal-days",
+    default=JOURNAL_DAYS,
+    show_default=True,
+    help="How old a backup may be when it is restored.",
+)
+@click.option(
+    "--accept-journal-loss",
+    is_flag=True,
+    help="Start although the journal cannot vouch for the database; recorded.",
+)
+@click.option(
+    "--write-off-node",
+    "write_off_nodes",
+    multiple=True,
+    help="Wait no longer for the journal of a node that is gone; recorded.",
+)
+@click.option("--smtp", help="A mail server: smtp://HOST:PORT (STARTTLS) or smtps://HOST:PORT.")
+@click.option("--smtp-from", help="The address that notices come from.")
+@click.option("--smtp-user", help="The name to log in with.")
+@click.option("--smtp-password-file", type=click.Path(path_type=Path), help="Its password.")
+@click.option("--smtp-ca", type=click.Path(path_type=Path), help="Whom to trust, in PEM.")
 @click.option("--request-timeout", type=float, default=REQUEST_TIMEOUT, hidden=True)
 def serve_command(
     *,
@@ -69,6 +103,15 @@ def serve_command(
     key_list: Path | None,
     disk_reserve: int,
     status_memory: int,
+    journal: Path | None,
+    journal_days: int,
+    accept_journal_loss: bool,
+    write_off_nodes: tuple[str, ...],
+    smtp: str | None,
+    smtp_from: str | None,
+    smtp_user: str | None,
+    smtp_password_file: Path | None,
+    smtp_ca: Path | None,
     request_timeout: float,
 ) -> None:
     """Run the platform; print one JSON line when ready."""
@@ -86,6 +129,11 @@ def serve_command(
             key_list=key_list,
             disk_reserve=disk_reserve * MEBIBYTE,
             status_memory=status_memory * MEBIBYTE,
+            journal=journal,
+            journal_days=journal_days,
+            accept_journal_loss=accept_journal_loss,
+            write_off_nodes=write_off_nodes,
+            smtp=parse_smtp(smtp, smtp_from, smtp_user, smtp_password_file, smtp_ca),
             request_timeout=request_timeout,
         )
     except SettingsError as error:
@@ -130,6 +178,45 @@ def key_list_command(sources: tuple[Path, ...], output: Path) -> None:
     click.echo(json.dumps({"keys": facts.keys, "sha256": facts.digest.hex()}))
 
 
+@click.command("backup")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path, exists=True), required=True)
+def backup_command(target: Path, data: Path) -> None:
+    """Copy the SQLite database of a data folder into TARGET. The platform may run."""
+    os.umask(0o077)
+    try:
+        manifest = back_up(data, target, SystemClock())
+    except (SettingsError, ValueError, OSError, sqlite3.Error) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(manifest.read_text(), nl=False)
+
+
+@click.command("restore")
+@click.argument("source", type=click.Path(path_type=Path, exists=True), required=False)
+@click.option("--data", type=click.Path(path_type=Path), help="The data folder, for SOURCE.")
+@click.option(
+    "--database",
+    envvar="TEGATA_DATABASE",
+    help="PostgreSQL: mark as restored what its own tools have brought back.",
+)
+def restore_command(source: Path | None, data: Path | None, database: str | None) -> None:
+    """Put the backup in SOURCE back. The platform must not run.
+
+    The next start brings back every revocation that was made since.
+    """
+    os.umask(0o077)
+    try:
+        if source is not None and data is not None:
+            click.echo(f"restored: the backup of {restore(source, data)}")
+        elif source is None and data is None and database is not None:
+            mark_restored(database)
+            click.echo("marked as restored")
+        else:
+            raise click.UsageError("SOURCE with --data, or --database alone")
+    except (SettingsError, ValueError, OSError, sqlite3.Error, psycopg.Error) as error:
+        raise click.ClickException(str(error)) from error
+
+
 def _pkcs11(module: str | None, token: str | None, pin_file: Path | None) -> Pkcs11Settings | None:
     if module is None and token is None and pin_file is None:
         return None
@@ -152,5 +239,5 @@ def _run(settings: Settings, *, announce: bool) -> None:
     gc.set_threshold(50_000, 20, 20)
     try:
         uvloop.run(serve(settings, ready))
-    except (SettingsError, InventoryError, Problem, ValueError, OSError) as error:
+    except (SettingsError, InventoryError, RestoreRefused, Problem, ValueError, OSError) as error:
         raise click.ClickException(str(error)) from error

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from tegata.outbound.smtp import SmtpServer
+from tegata.registration.notice import is_mail_address
 from tegata.store.disk import DEFAULT_RESERVE, MEBIBYTE
+from tegata.store.journal import JOURNAL_DAYS
 
 # Seconds within which a request must be whole.
 REQUEST_TIMEOUT = 15.0
@@ -46,6 +50,34 @@ class Pkcs11Settings:
     pin_file: Path
 
 
+def parse_smtp(
+    url: str | None,
+    sender: str | None,
+    user: str | None,
+    password_file: Path | None,
+    ca_file: Path | None,
+) -> SmtpServer | None:
+    """The mail server that a URL names: ``smtp://host:port`` or ``smtps://host:port``."""
+    if url is None:
+        if sender or user or password_file or ca_file:
+            raise SettingsError("--smtp-… options need --smtp URL")
+        return None
+    parts = urlsplit(url)
+    ports = {"smtp": 587, "smtps": 465}
+    try:
+        port = parts.port or ports[parts.scheme]
+    except (ValueError, KeyError) as error:
+        raise SettingsError(f"{url}: --smtp is smtp://HOST:PORT or smtps://HOST:PORT") from error
+    if not parts.hostname or parts.path.strip("/") or parts.username or parts.query:
+        raise SettingsError(f"{url}: --smtp is smtp://HOST:PORT or smtps://HOST:PORT")
+    if sender is None or not is_mail_address(sender):
+        raise SettingsError("--smtp needs --smtp-from ADDRESS")
+    if (user is None) != (password_file is None):
+        raise SettingsError("--smtp-user and --smtp-password-file belong together")
+    tls = parts.scheme == "smtps"
+    return SmtpServer(parts.hostname, port, tls, sender, user, password_file, ca_file)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that a run depends on."""
@@ -63,6 +95,11 @@ class Settings:
     disk_reserve: int = DEFAULT_RESERVE
     status_memory: int = STATUS_MEMORY
     request_timeout: float = REQUEST_TIMEOUT
+    journal: Path | None = None
+    journal_days: int = JOURNAL_DAYS
+    accept_journal_loss: bool = False
+    write_off_nodes: tuple[str, ...] = ()
+    smtp: SmtpServer | None = None
     names: tuple[str, ...] = field(default=())
 
     @property

@@ -151,10 +151,11 @@ async def _run(configuration: dict[str, str]) -> None:
     if root is None:
         sealing_key = Path(configuration["sealing_key"])
         root = load_sealing_key(sealing_key, randomness, first=not journal.exists())
+    sealer = RecordSealer(root, randomness)
     custodian = Custodian(
         back_end,
-        RecordSealer(root, randomness),
-        Reservations(journal, clock, randomness),
+        sealer,
+        Reservations(journal, clock, randomness, sealer),
         clock,
         randomness,
     )

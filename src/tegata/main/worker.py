@@ -13,6 +13,7 @@ from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import platform_acts
 from tegata.main.composition import Platform
 from tegata.profiles.catalogue import OCSP_RESPONDER
+from tegata.registration.notice import NOTICE_PERIOD
 from tegata.revocation.lists import is_final
 from tegata.revocation.rules import CRL_PERIOD, NO_NEXT_UPDATE
 from tegata.store import jobs
@@ -125,6 +126,9 @@ class Worker:
                 found = await self._platform.store.get_issuer(scope, issuer)
                 await self._platform.hierarchy.renew_responder(scope, found)
                 return now + OCSP_RESPONDER.validity - RESPONDER_RENEWAL
+            case jobs.NOTICE_JOB:
+                more = await self._platform.notices.tell(platform_acts(job.tenant, "notice"))
+                return now if more else now + NOTICE_PERIOD
             case unknown:
                 _LOG.error("a job of a kind that this version does not know: %s", unknown)
                 return now + CRL_PERIOD
@@ -139,7 +143,7 @@ class StatusWatch:
         # The last instant up to which everything has been seen.
         self._seen = platform.clock.now()
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Begin."""
         self._task = asyncio.create_task(self._run())
 

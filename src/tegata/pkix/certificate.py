@@ -9,7 +9,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Annotated
 
-from tegata.pkix import oids
+from tegata.kernel.signing import SignatureAlgorithm
+from tegata.pkix.algorithms import algorithm_identifier
 from tegata.pkix.der import (
     TLV,
     BitString,
@@ -21,7 +22,6 @@ from tegata.pkix.der import (
     decode,
     encode_bit_string,
     encode_integer,
-    encode_oid,
     encode_sequence,
     encode_time,
     explicit,
@@ -31,7 +31,6 @@ from tegata.pkix.der import (
     whole,
 )
 
-ECDSA_WITH_SHA256 = encode_sequence(encode_oid(oids.ECDSA_WITH_SHA256))
 _VERSION_3 = explicit(0, encode_integer(2))
 
 
@@ -85,9 +84,13 @@ class TbsCertificate:
 
 @dataclass(frozen=True, slots=True)
 class CertificateParts:
-    """A signed certificate taken apart; `tbs` is exactly the octets that were signed."""
+    """A signed certificate taken apart; `tbs` is exactly the octets that were signed.
+
+    `algorithm` is the outer AlgorithmIdentifier (DER), which the signature does not cover.
+    """
 
     tbs: bytes
+    algorithm: bytes
     signature: bytes
 
 
@@ -100,15 +103,16 @@ def encode_tbs_certificate(
     subject: bytes,
     public_key: bytes,
     extensions: Sequence[bytes],
+    signature_algorithm: SignatureAlgorithm,
 ) -> bytes:
-    """A version 3 TBSCertificate to be signed with ECDSA and SHA-256.
+    """A version 3 TBSCertificate to be signed with an algorithm.
 
     `issuer`, `subject` and `public_key` are DER, `extensions` encoded Extensions in order.
     """
     return encode_sequence(
         _VERSION_3,
         encode_integer(serial),
-        ECDSA_WITH_SHA256,
+        algorithm_identifier(signature_algorithm),
         issuer,
         encode_sequence(encode_time(not_before), encode_time(not_after)),
         subject,
@@ -136,9 +140,9 @@ def parse_tbs_certificate(octets: bytes) -> TbsCertificate:
     )
 
 
-def assemble(tbs: bytes, signature: bytes) -> bytes:
+def assemble(tbs: bytes, algorithm: SignatureAlgorithm, signature: bytes) -> bytes:
     """Put a signature beside what was signed: Certificate, CertificateList (sections 4.1, 5.1)."""
-    parts = tbs, ECDSA_WITH_SHA256, encode_bit_string(signature)
+    parts = tbs, algorithm_identifier(algorithm), encode_bit_string(signature)
     # One join, tag and length included: a CRL may have tens of millions of octets.
     return b"".join((b"\x30", length(sum(map(len, parts))), *parts))
 
@@ -148,7 +152,7 @@ def parse_certificate(octets: bytes) -> CertificateParts:
     parts = decode(_Certificate, octets)
     if parts.signature.padding_bits():
         raise DerError("a signature is whole octets")
-    return CertificateParts(whole(parts.tbs), parts.signature.as_bytes())
+    return CertificateParts(whole(parts.tbs), whole(parts.algorithm), parts.signature.as_bytes())
 
 
 @lru_cache(maxsize=256)

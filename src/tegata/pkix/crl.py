@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from tegata.kernel.signing import SignatureAlgorithm
 from tegata.pkix import oids
-from tegata.pkix.certificate import ECDSA_WITH_SHA256
+from tegata.pkix.algorithms import algorithm_identifier
 from tegata.pkix.der import (
     encode_enumerated,
     encode_generalized_time,
@@ -120,16 +121,17 @@ def encode_tbs_cert_list(
     entries: Iterable[bytes],
     authority_key: bytes,
     number: int,
+    signature_algorithm: SignatureAlgorithm,
     scope: CrlScope = COMPLETE,
 ) -> bytes:
-    """A version 2 TBSCertList to be signed with ECDSA and SHA-256.
+    """A version 2 TBSCertList to be signed with an algorithm.
 
     `entries` are encoded already, one or many in each item; `authority_key` is the issuer's key
     identifier. The list is joined once: it may be tens of megabytes.
     """
     parts = [
         _VERSION_2,
-        ECDSA_WITH_SHA256,
+        algorithm_identifier(signature_algorithm),
         issuer,
         encode_time(this_update),
         encode_time(next_update),

@@ -9,12 +9,14 @@ from typing import Annotated
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
 from cryptography.x509 import ObjectIdentifier
 
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.pkix import oids
+from tegata.pkix.algorithms import pss_digest, pss_key_digest
+from tegata.pkix.certificate import parse_certificate
 from tegata.pkix.der import (
     TLV,
     DerError,
@@ -27,12 +29,22 @@ from tegata.pkix.der import (
     whole,
 )
 
+MlDsaKey = mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey
+RequestKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey | MlDsaKey
+
 # Ten times what a request with a hundred names and an RSA-4096 key needs.
 MAXIMUM_OCTETS = 64 * 1024
 
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
-
-RequestKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
+_UNSUPPORTED = (
+    "the key, or how it signed, is malformed or none of RSA, P-256, P-384, P-521, Ed25519, ML-DSA"
+)
+_OWN_ALGORITHM = (
+    (ed25519.Ed25519PublicKey, x509.SignatureAlgorithmOID.ED25519),
+    (mldsa.MLDSA44PublicKey, x509.SignatureAlgorithmOID.ML_DSA_44),
+    (mldsa.MLDSA65PublicKey, x509.SignatureAlgorithmOID.ML_DSA_65),
+    (mldsa.MLDSA87PublicKey, x509.SignatureAlgorithmOID.ML_DSA_87),
+)
 
 
 @sequence
@@ -92,7 +104,7 @@ def _verify_possession(request: x509.CertificateSigningRequest, public_key: byte
         key = load_der_public_key(public_key)
         digest = request.signature_hash_algorithm
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise Problem(ProblemCode.CSR_UNSUPPORTED_KEY, "key or signature algorithm") from error
+        raise Problem(ProblemCode.CSR_UNSUPPORTED_KEY, _UNSUPPORTED) from error
     if isinstance(digest, hashes.MD5 | hashes.SHA1):
         raise Problem(ProblemCode.CSR_BAD_SIGNATURE, "signed with MD5 or SHA-1")
     try:
@@ -104,19 +116,53 @@ def _verify_possession(request: x509.CertificateSigningRequest, public_key: byte
                 return key
         elif isinstance(key, rsa.RSAPublicKey) and digest is not None:
             if isinstance(parameters, padding.PSS | padding.PKCS1v15):
+                _require_padding_fits(request, public_key, parameters)
                 key.verify(request.signature, request.tbs_certrequest_bytes, parameters, digest)
                 return key
-        elif (
-            isinstance(key, ed25519.Ed25519PublicKey)
-            and request.signature_algorithm_oid == x509.SignatureAlgorithmOID.ED25519
-        ):
+        elif isinstance(key, ed25519.Ed25519PublicKey | MlDsaKey) and _makes(key, request):
             key.verify(request.signature, request.tbs_certrequest_bytes)
             return key
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError) as error:
         raise Problem(
             ProblemCode.CSR_BAD_SIGNATURE, "the signature does not prove possession of the key"
         ) from error
-    raise Problem(ProblemCode.CSR_UNSUPPORTED_KEY, "key or signature algorithm")
+    raise Problem(ProblemCode.CSR_UNSUPPORTED_KEY, _UNSUPPORTED)
+
+
+def _makes(
+    key: ed25519.Ed25519PublicKey | MlDsaKey, request: x509.CertificateSigningRequest
+) -> bool:
+    # RFC 8410 section 6, RFC 9881 section 3: these algorithms are their keys' own.
+    named = request.signature_algorithm_oid
+    return any(isinstance(key, kind) and named == oid for kind, oid in _OWN_ALGORITHM)
+
+
+def _require_padding_fits(
+    request: x509.CertificateSigningRequest,
+    public_key: bytes,
+    padded: padding.PSS | padding.PKCS1v15,
+) -> None:
+    """Refuse RSASSA-PSS with parameters nobody should use, and a key for it used otherwise."""
+    try:
+        bound = pss_key_digest(public_key)
+    except DerError as error:
+        raise Problem(ProblemCode.CSR_UNSUPPORTED_KEY, str(error)) from error
+    if isinstance(padded, padding.PKCS1v15):
+        if bound is not None:
+            raise Problem(
+                ProblemCode.CSR_BAD_SIGNATURE, "the key is for RSASSA-PSS (RFC 4055 section 1.2)"
+            )
+        return
+    # A salt may have any length here: requests of OpenSSL 3.0 have the longest that fits.
+    identifier = parse_certificate(request.public_bytes(Encoding.DER)).algorithm
+    digest = pss_digest(identifier)
+    if digest is None:
+        raise Problem(
+            ProblemCode.CSR_BAD_SIGNATURE,
+            "RSASSA-PSS takes SHA-256, SHA-384 or SHA-512, and the same for MGF1",
+        )
+    if bound and digest != bound:
+        raise Problem(ProblemCode.CSR_BAD_SIGNATURE, f"the key is for RSASSA-PSS with {bound}")
 
 
 def _requested_extensions(info: _RequestInfo) -> Mapping[str, Extension]:

@@ -11,8 +11,9 @@ from typing import Annotated
 
 from cryptography.x509 import ObjectIdentifier
 
+from tegata.kernel.signing import SignatureAlgorithm
 from tegata.pkix import oids
-from tegata.pkix.certificate import ECDSA_WITH_SHA256
+from tegata.pkix.algorithms import algorithm_identifier
 from tegata.pkix.crl import RevocationReason
 from tegata.pkix.der import (
     NULL_VALUE,
@@ -286,11 +287,13 @@ def parse_response_data(octets: bytes) -> ResponseDataParts:
     )
 
 
-def encode_ocsp_response(response_data: bytes, signature: bytes, certificate: bytes) -> bytes:
+def encode_ocsp_response(
+    response_data: bytes, algorithm: SignatureAlgorithm, signature: bytes, certificate: bytes
+) -> bytes:
     """A successful OCSPResponse with the delegated responder's certificate."""
     basic = encode_sequence(
         response_data,
-        ECDSA_WITH_SHA256,
+        algorithm_identifier(algorithm),
         encode_bit_string(signature),
         explicit(0, encode_sequence(certificate)),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tegata.kernel.finding import Finding
-from tegata.pkix.certificate import ECDSA_WITH_SHA256
+from tegata.pkix.algorithms import algorithm_identifier
 from tegata.profiles.model import Subject, error
 
 
@@ -29,12 +29,13 @@ def serial_number_in_bounds(subject: Subject) -> Finding | None:
 
 def signature_algorithm_allowed(subject: Subject) -> Finding | None:
     """The signature algorithm is the one that the issuer's key signs with."""
-    if subject.tbs.signature == ECDSA_WITH_SHA256:
+    expected = subject.issuer.signature_algorithm
+    if subject.tbs.signature == algorithm_identifier(expected):
         return None
     return error(
         "signature.algorithm-not-allowed",
-        "RFC 5758 section 3.2",
-        "the signature algorithm must be ecdsa-with-SHA256 without parameters",
+        "RFC 5280 section 4.1.2.3",
+        f"the signature algorithm must be the issuer's: {expected}, octet for octet",
     )
 
 

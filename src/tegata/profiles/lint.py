@@ -19,7 +19,7 @@ from tegata.profiles import (
 )
 from tegata.profiles.catalogue import CATALOGUE
 from tegata.profiles.model import IssuerFacts, Profile, Rule, Subject, error
-from tegata.profiles.public_key import is_rsa
+from tegata.profiles.public_key import key_kind
 
 # What these look at is equal in all certificates of one shape.
 SHAPE_RULES: Sequence[Rule] = (
@@ -28,6 +28,7 @@ SHAPE_RULES: Sequence[Rule] = (
     basic_fields.issuer_name_matches,
     public_key.authority_key_identifier_matches,
     usage.key_usage_as_profiled,
+    usage.key_usage_fits_key,
     usage.extended_key_usage_as_profiled,
     usage.basic_constraints_as_profiled,
     usage.extensions_known,
@@ -91,10 +92,11 @@ def _shape(subject: Subject) -> Shape:
         subject.profile.version,
         subject.issuer.subject,
         subject.issuer.key_identifier,
+        subject.issuer.signature_algorithm,
         tbs.version,
         tbs.signature,
         tbs.issuer,
-        is_rsa(tbs.public_key),
+        key_kind(tbs.public_key),
         len(tbs.extension_order),
         extensions,
     )

@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from tegata.kernel.finding import Finding, Severity
+from tegata.kernel.signing import SignatureAlgorithm
 from tegata.pkix import oids
 from tegata.pkix.certificate import TbsCertificate
 from tegata.pkix.extensions import KeyUsage
@@ -55,11 +56,13 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class IssuerFacts:
-    """What a rule must know of the issuer: its name, key identifier, and end, if known."""
+    """What a rule must know of the issuer: its name, key identifier, end (if known), and how
+    its key signs."""
 
     subject: bytes
     key_identifier: bytes
     not_after: datetime | None
+    signature_algorithm: SignatureAlgorithm
 
 
 # Not slotted: what several rules read is parsed once and kept in the instance.

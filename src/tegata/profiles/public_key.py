@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tegata.kernel.finding import Finding
 from tegata.pkix import oids
+from tegata.pkix.algorithms import PSS_PARAMETERS, KeyKind
 from tegata.pkix.der import (
     NULL_VALUE,
     DerError,
@@ -20,29 +21,41 @@ from tegata.profiles.model import Subject, error
 from tegata.profiles.weak_rsa import is_weak_exponent, modulus_weakness
 
 _RSA = encode_oid(oids.RSA_ENCRYPTION)
+_PSS = encode_oid(oids.RSASSA_PSS)
 _EC = encode_oid(oids.EC_PUBLIC_KEY)
 _ED25519 = encode_oid(oids.ED25519)
 # Named curves of RFC 5480 section 2.1.1.1, P-256, P-384 and P-521, with the octets of a
 # coordinate.
 _CURVES = {
-    encode_oid("1.2.840.10045.3.1.7"): 32,
-    encode_oid("1.3.132.0.34"): 48,
-    encode_oid("1.3.132.0.35"): 66,
+    encode_oid(oids.P256): 32,
+    encode_oid(oids.P384): 48,
+    encode_oid(oids.P521): 66,
 }
-_ED25519_OCTETS = 32
+# Algorithms whose keys are octets of one number (RFC 8410 section 4, RFC 9881 section 4).
+_WHOLE = {
+    _ED25519: (32, KeyKind.ED25519),
+    encode_oid(oids.ML_DSA_44): (1312, KeyKind.ML_DSA),
+    encode_oid(oids.ML_DSA_65): (1952, KeyKind.ML_DSA),
+    encode_oid(oids.ML_DSA_87): (2592, KeyKind.ML_DSA),
+}
 
 
-def _prefix(algorithm: bytes, point: int, first: bytes = b"") -> tuple[int, bytes]:
+def _prefix(
+    kind: KeyKind, algorithm: bytes, point: int, first: bytes = b""
+) -> tuple[int, tuple[bytes, KeyKind]]:
     # All SubjectPublicKeyInfos of one curve are equal up to the point, and of one length.
     whole_key = encode_sequence(algorithm, encode_bit_string(first + bytes(point)))
-    return len(whole_key), whole_key[: len(whole_key) - point]
+    return len(whole_key), (whole_key[: len(whole_key) - point], kind)
 
 
 _PREFIXES = dict(
     (
-        _prefix(encode_sequence(_ED25519), _ED25519_OCTETS),
         *(
-            _prefix(encode_sequence(_EC, curve), 2 * coordinate, b"\x04")
+            _prefix(kind, encode_sequence(algorithm), octets)
+            for algorithm, (octets, kind) in _WHOLE.items()
+        ),
+        *(
+            _prefix(KeyKind.EC, encode_sequence(_EC, curve), 2 * coordinate, b"\x04")
             for curve, coordinate in _CURVES.items()
         ),
     )
@@ -57,15 +70,27 @@ class _RsaPublicKey:
     exponent: int
 
 
-def is_rsa(public_key: bytes) -> bool:
-    """Whether a SubjectPublicKeyInfo holds an RSA key."""
-    return _RSA in public_key[:24]
+def key_kind(public_key: bytes) -> KeyKind:
+    """The kind of a SubjectPublicKeyInfo's key, by its algorithm; whether the key is whole is
+    for `public_key_is_strong` to say."""
+    known = _PREFIXES.get(len(public_key))
+    if known is not None and public_key.startswith(known[0]):
+        return known[1]
+    return KeyKind.RSA if _RSA in public_key[:24] else _unusual_kind(public_key[:24])
+
+
+def _unusual_kind(start: bytes) -> KeyKind:
+    if _PSS in start:
+        return KeyKind.RSA_PSS
+    if _EC in start:
+        return KeyKind.EC
+    return next((kind for oid, (_, kind) in _WHOLE.items() if oid in start), KeyKind.OTHER)
 
 
 def public_key_is_strong(subject: Subject) -> Finding | None:
-    """The key is RSA of 2048 to 8192 bits, or on P-256, P-384, P-521 or edwards25519."""
-    prefix = _PREFIXES.get(len(subject.tbs.public_key))
-    if prefix is not None and subject.tbs.public_key.startswith(prefix):
+    """The key is RSA of 2048 to 8192 bits, on P-256, P-384, P-521 or edwards25519, or ML-DSA."""
+    known = _PREFIXES.get(len(subject.tbs.public_key))
+    if known is not None and subject.tbs.public_key.startswith(known[0]):
         return None
     try:
         key = subject_public_key(subject.tbs.public_key)
@@ -75,13 +100,31 @@ def public_key_is_strong(subject: Subject) -> Finding | None:
                 # RFC 5480 section 2.2: uncompressed MUST be supported, compressed MAY be, and
                 # often is not.
                 return _malformed("the point must be uncompressed, with whole coordinates")
-            case [kind] if kind == _ED25519:
-                return _malformed(f"the key must have {_ED25519_OCTETS} octets")
+            case [kind] if kind in _WHOLE:
+                return _malformed(f"the key must have {_WHOLE[kind][0]} octets")
             case [kind, parameters] if kind == _RSA and parameters == NULL_VALUE:
                 return _rsa(decode(_RsaPublicKey, key))
+            case [kind] if kind == _PSS:
+                return _rsa(decode(_RsaPublicKey, key))
+            case [kind, parameters] if kind == _PSS:
+                return _pss(parameters) or _rsa(decode(_RsaPublicKey, key))
     except DerError as problem:
         return _malformed(str(problem))
-    return error("public-key.algorithm-not-allowed", _CITES, "RSA, P-256, P-384, P-521, Ed25519")
+    return error(
+        "public-key.algorithm-not-allowed",
+        _CITES,
+        "RSA, P-256, P-384, P-521, Ed25519 or ML-DSA, with the parameters of its standard",
+    )
+
+
+def _pss(parameters: bytes) -> Finding | None:
+    if parameters in PSS_PARAMETERS:
+        return None
+    return error(
+        "public-key.pss-parameters",
+        "RFC 4055 section 3.1",
+        "SHA-256, SHA-384 or SHA-512, the same for MGF1, and a salt as long as the hash",
+    )
 
 
 def _malformed(message: str) -> Finding:

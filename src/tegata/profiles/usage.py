@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from tegata.kernel.finding import Finding
 from tegata.pkix import oids
+from tegata.pkix.algorithms import KeyKind
 from tegata.pkix.der import NULL_VALUE, DerError, Extension
 from tegata.pkix.extensions import (
     KeyUsage,
@@ -16,7 +18,7 @@ from tegata.pkix.extensions import (
     parse_key_usage,
 )
 from tegata.profiles.model import CertificateKind, Profile, Subject, error
-from tegata.profiles.public_key import is_rsa
+from tegata.profiles.public_key import key_kind
 
 # What relying parties fetch; the signature is on what they get, so TLS adds nothing.
 _HTTP_URL = re.compile(r"https?://[!-~]+")
@@ -49,9 +51,24 @@ _NOT_CRITICAL = frozenset(
 )
 
 
+_ENCIPHERMENT = frozenset({KeyUsage.KEY_ENCIPHERMENT, KeyUsage.DATA_ENCIPHERMENT})
+_AGREEMENT = frozenset({KeyUsage.KEY_AGREEMENT, KeyUsage.ENCIPHER_ONLY, KeyUsage.DECIPHER_ONLY})
+# What keys of a kind cannot do, and who says so.
+_IMPOSSIBLE: Mapping[KeyKind, tuple[frozenset[KeyUsage], str]] = {
+    KeyKind.RSA: (_AGREEMENT, "RFC 3279 section 2.3.1"),
+    KeyKind.RSA_PSS: (_ENCIPHERMENT | _AGREEMENT, "RFC 4055 section 1.2"),
+    KeyKind.EC: (_ENCIPHERMENT, "RFC 8813 section 3"),
+    KeyKind.ED25519: (_ENCIPHERMENT | _AGREEMENT, "RFC 9295 section 3"),
+    KeyKind.ML_DSA: (_ENCIPHERMENT | _AGREEMENT, "RFC 9881 section 5"),
+}
+
+
 def expected_key_usage(profile: Profile, public_key: bytes) -> frozenset[KeyUsage]:
-    """The profile's key usages; RSA servers may also be sent keys (RFC 5246 section 7.4.2)."""
-    if profile.key_encipherment_for_rsa and is_rsa(public_key):
+    """The profile's key usages; RSA servers may also be sent keys (RFC 5246 section 7.4.2).
+
+    Not those whose keys are for RSASSA-PSS only (RFC 4055 section 1.2).
+    """
+    if profile.key_encipherment_for_rsa and key_kind(public_key) is KeyKind.RSA:
         return profile.key_usage | {KeyUsage.KEY_ENCIPHERMENT}
     return profile.key_usage
 
@@ -74,6 +91,18 @@ def key_usage_as_profiled(subject: Subject) -> Finding | None:
         "RFC 5280 section 4.2.1.3",
         f"critical, with {', '.join(usage.name for usage in sorted(expected))}",
     )
+
+
+def key_usage_fits_key(subject: Subject) -> Finding | None:
+    """The profile asks for nothing that a key of the subject's kind cannot do."""
+    kind = key_kind(subject.tbs.public_key)
+    impossible, cites = _IMPOSSIBLE.get(kind, (frozenset[KeyUsage](), ""))
+    # That the extension has the profile's usages is for `key_usage_as_profiled` to say.
+    wrong = sorted(expected_key_usage(subject.profile, subject.tbs.public_key) & impossible)
+    if not wrong:
+        return None
+    names = ", ".join(usage.name for usage in wrong)
+    return error("key-usage.not-for-key", cites, f"a key of kind {kind} is not for {names}")
 
 
 def extended_key_usage_as_profiled(subject: Subject) -> Finding | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,8 @@ from tegata.kernel.event import AuditEvent
 from tegata.kernel.ids import CertificateId, TenantId
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import RefusalGround
-from tegata.registration.model import CertificateEntry, CertificateQuery, RefusedKey
+from tegata.registration.model import CertificatePage, CertificateQuery, RefusedKey
+from tegata.registration.notice import Mail, NoticeSetting
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,84 @@ class RegistrationStore(Protocol):
         ...
 
     async def list_certificates(
-        self, scope: TenantScope, query: CertificateQuery
-    ) -> Sequence[CertificateEntry]:
-        """Certificates of the tenant, newest first."""
+        self, scope: TenantScope, query: CertificateQuery, now: datetime
+    ) -> CertificatePage:
+        """A page of the tenant's certificates, in the order of what is searched by.
+
+        `Problem(request.malformed)` when `after` is not of a page of the same query.
+        """
+        ...
+
+
+class NoticeUnit(Protocol):
+    """Writes about notices."""
+
+    def set_notice_setting(self, setting: NoticeSetting, now: datetime) -> None:
+        """Replace the tenant's setting."""
+        ...
+
+    def move_notice_mark(self, days: int, before: datetime | None, until: datetime) -> None:
+        """Say up to when certificates were told of at a threshold; the unit conflicts unless the
+        mark stands where it was `before`."""
+        ...
+
+    def add_mail(self, mail: Mail) -> None:
+        """Queue a mail."""
+        ...
+
+    def remove_mail(self, mail: str) -> None:
+        """Forget a mail; the unit conflicts when it was forgotten already."""
+        ...
+
+    def want_notice(self, at: datetime) -> None:
+        """Ask for the tenant's notices to be looked after at an instant or earlier."""
+        ...
+
+    def audit(self, event: AuditEvent) -> None:
+        """Record an event in this unit's transaction."""
+        ...
+
+    async def commit(self) -> None:
+        """Apply everything, durably, or raise `Problem` and apply nothing."""
+        ...
+
+
+class NoticeStore(Protocol):
+    """Reads about notices, and units that serve them."""
+
+    async def find_notice_setting(self, scope: TenantScope) -> NoticeSetting | None:
+        """What the tenant asked for, if it did."""
+        ...
+
+    async def notice_marks(self, scope: TenantScope) -> Mapping[int, datetime]:
+        """Up to when certificates were told of, by threshold in days."""
+        ...
+
+    async def find_mail(self, scope: TenantScope) -> Mail | None:
+        """The tenant's oldest mail that was not sent."""
+        ...
+
+    async def list_certificates(
+        self, scope: TenantScope, query: CertificateQuery, now: datetime
+    ) -> CertificatePage:
+        """As `RegistrationStore.list_certificates`."""
+        ...
+
+    async def get_certificate(
+        self, scope: TenantScope, certificate: CertificateId
+    ) -> IssuedCertificate:
+        """As `RegistrationStore.get_certificate`."""
+        ...
+
+    def open_unit(self, scope: TenantScope) -> AbstractAsyncContextManager[NoticeUnit]:
+        """A unit that applies nothing unless `commit` is reached."""
+        ...
+
+
+class Mailer(Protocol):
+    """The way to a mail server."""
+
+    async def send(self, mail: Mail) -> Sequence[str]:
+        """Hand a mail to the server; the addresses that it refused for good, all of them when it
+        refused the mail. `Problem(mail.unavailable)` when it took nothing and may later."""
         ...

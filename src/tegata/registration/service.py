@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import cast
 
 from tegata.issuance.model import IssuedCertificate, Issuer
@@ -16,10 +16,11 @@ from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope
 from tegata.pkix.csr import parse_csr
 from tegata.profiles.catalogue import get_public_profile
-from tegata.registration.model import CertificateEntry, CertificateQuery
+from tegata.registration.model import CertificatePage, CertificateQuery
 from tegata.registration.ports import RegistrationStore, RegistrationUnit
 from tegata.registration.rules import draft_from_request
 from tegata.registration.screening import KeyScreening
+from tegata.registration.search import require_searchable
 
 IDEMPOTENCY_KEY_MAXIMUM = 255
 
@@ -98,17 +99,11 @@ class EnrolmentService:
         """The tenant's issuers, oldest first."""
         return await self.issuers.list_issuers(scope)
 
-    async def search(
-        self, scope: TenantScope, query: CertificateQuery
-    ) -> Sequence[CertificateEntry]:
-        """Certificates of the tenant, newest first."""
-        if query.serial is not None and query.issuer is None:
-            # A serial is unique within its issuer only (RFC 5280 section 4.1.2.2).
-            found: list[CertificateEntry] = []
-            for issuer in await self.issuers.list_issuers(scope):
-                found += await self.store.list_certificates(scope, replace(query, issuer=issuer.id))
-            return found
-        return await self.store.list_certificates(scope, query)
+    async def search(self, scope: TenantScope, query: CertificateQuery) -> CertificatePage:
+        """A page of the tenant's certificates; `Problem(request.malformed)` for what could only
+        be answered by reading all of them."""
+        require_searchable(query)
+        return await self.store.list_certificates(scope, query, self.clock.now())
 
     async def _issue(
         self,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from tegata.issuance.model import Issuer
 from tegata.issuance.shards import COMPLETE
@@ -41,9 +42,11 @@ class CrlService:
     clock: Clock
 
     async def publish(
-        self, scope: TenantScope, issuer: IssuerId, shard: int = COMPLETE
+        self, scope: TenantScope, issuer: IssuerId, shard: int = COMPLETE, *, anew: bool = False
     ) -> PublishedCrl:
         """Sign and publish a full list, of everything or of one shard.
+
+        `anew`: deltas start from this list, whatever was published before.
 
         With a shard's list comes the delta of the same number (RFC 5280 section 5.2.4: issued
         together they tell the same). The delta to a complete list is made by itself.
@@ -55,7 +58,7 @@ class CrlService:
         made = CrlBase(state.number, state.changes, now)
         # Every complete list is a base: few are made. A shard's is one a day, so that the delta
         # of an urgent revocation serves whoever has the day's list.
-        scheduled = is_scheduled(state, now)
+        scheduled = anew or is_scheduled(state, now)
         base = made if scheduled or shard == COMPLETE else state.base
         last = is_last(state, entries.count, now)
         until = NO_NEXT_UPDATE if last else now + CRL_VALIDITY
@@ -67,7 +70,7 @@ class CrlService:
         full = await self._sign(found, full, state, made, parts)
         lists = [full]
         if shard != COMPLETE:
-            start = state.base if state.base.number else made
+            start = made if anew or not state.base.number else state.base
             until = NO_NEXT_UPDATE if last else now + DELTA_VALIDITY
             lists.append(await self._delta(scope, found, state, start, now, until))
         async with self.store.open_unit(scope, essential=True) as unit:
@@ -82,6 +85,16 @@ class CrlService:
                 _audit(unit, scope, crl)
             await unit.commit()
         return full
+
+    async def replace_all(self, scope: TenantScope, issuer: IssuerId) -> None:
+        """Publish every list of an issuer anew: a database was restored, so lists may have been
+        published, and used, that it knows nothing of. No delta starts from before them."""
+        await _insist(lambda: self.publish(scope, issuer, anew=True))
+        await _insist(lambda: self.publish_delta(scope, issuer))
+        for shard in await self.store.list_shards(issuer):
+            latest = await self.store.latest_crl(issuer, shard, CrlKind.FULL)
+            if latest is None or not is_final(latest):
+                await _insist(partial(self.publish, scope, issuer, shard, anew=True))
 
     async def publish_complete(self, scope: TenantScope, issuer: IssuerId) -> datetime | None:
         """Publish a complete list, unless it is too soon after the last one: then, when it is
@@ -173,6 +186,7 @@ class CrlService:
             entries=entries,
             authority_key=issuer.facts.key_identifier,
             number=crl.number,
+            signature_algorithm=issuer.key.signature_algorithm,
             scope=CrlScope(
                 point=url if state.shard else None,
                 base=None if is_full else base.number,
@@ -182,15 +196,15 @@ class CrlService:
         entries.clear()
         signature = await self.signer.sign_crl(issuer.key, tbs)
         require_valid(issuer.key, signature, tbs)
-        return replace(crl, der=assemble(tbs, signature))
+        return replace(crl, der=assemble(tbs, issuer.key.signature_algorithm, signature))
 
     async def ensure_published(self, scope: TenantScope, issuer: IssuerId) -> None:
         """Publish an issuer's first lists, if it has none."""
         for shard in (COMPLETE, 1):
             if await self.store.latest_crl(issuer, shard, CrlKind.FULL) is None:
-                await self.publish(scope, issuer, shard)
+                await _insist(partial(self.publish, scope, issuer, shard))
         if await self.store.latest_crl(issuer, COMPLETE, CrlKind.DELTA) is None:
-            await self.publish_delta(scope, issuer)
+            await _insist(lambda: self.publish_delta(scope, issuer))
 
     async def latest(
         self, issuer: IssuerId, shard: int = COMPLETE, kind: CrlKind = CrlKind.FULL
@@ -214,6 +228,19 @@ class CrlService:
         if tenant is None:
             raise Problem(ProblemCode.ISSUER_UNKNOWN, "no such issuer")
         return (await self.store.get_issuer(platform_acts(tenant, "crl"), issuer)).certificate
+
+
+async def _insist(publish: Callable[[], Awaitable[object]]) -> None:
+    """Publish, though the timetable may be publishing the same."""
+    for _attempt in range(_ATTEMPTS):
+        try:
+            await publish()
+        except Problem as problem:
+            if problem.code is not ProblemCode.CONFLICT:
+                raise
+        else:
+            return
+    raise Problem(ProblemCode.CONFLICT, "others publish lists of this issuer: try again")
 
 
 def delta_url(url: str) -> str:

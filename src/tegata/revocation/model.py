@@ -15,7 +15,8 @@ from tegata.pkix.crl import RevocationReason
 @dataclass(frozen=True, slots=True)
 class Revocation:
     """That a certificate is revoked. `entry` is its CRL entry (DER), which stands in the CRL
-    until one that was issued after `listed_until` (RFC 5280 section 3.3)."""
+    until one that was issued after the month of `listed_until`, the certificate's notAfter or the
+    last instant that one under a void serial may have (RFC 5280 section 3.3)."""
 
     issuer: IssuerId
     serial: int
@@ -30,10 +31,13 @@ class Revocation:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """That a hold was taken back. `entry` is what delta CRLs say of it: removeFromCRL."""
+    """That the hold since an instant was taken back. `entry` is what delta CRLs say of it:
+    removeFromCRL."""
 
     issuer: IssuerId
     serial: int
+    certificate: CertificateId
+    held_since: datetime
     released_at: datetime
     entry: bytes
     shard: int
@@ -55,6 +59,11 @@ class CertificateStatus:
     revoked_at: datetime | None = None
     reason: RevocationReason | None = None
     invalid_since: datetime | None = None
+
+    @property
+    def is_hold(self) -> bool:
+        """Whether it can be taken back (RFC 5280 section 5.3.1)."""
+        return self.reason is RevocationReason.CERTIFICATE_HOLD
 
 
 @dataclass(frozen=True, slots=True)

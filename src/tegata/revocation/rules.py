@@ -86,7 +86,7 @@ def revocation_of(
         revoked_at=revoked_at,
         reason=reason,
         entry=encode_crl_entry(certificate.serial, revoked_at, reason, invalid_since),
-        listed_until=_listed_until(expiry_month(certificate.not_after)),
+        listed_until=certificate.not_after,
         shard=certificate.shard,
         invalid_since=invalid_since,
     )
@@ -111,37 +111,37 @@ def revocation_of_void(void: VoidSerial, now: datetime) -> Revocation:
         revoked_at=revoked_at,
         reason=RevocationReason.UNSPECIFIED,
         entry=encode_crl_entry(void.serial, revoked_at, RevocationReason.UNSPECIFIED),
-        listed_until=_listed_until(void.month),
+        listed_until=month_start(min(void.month + 1, LAST_MONTH)) - timedelta(seconds=1),
         shard=void.shard,
     )
 
 
-def release_of(certificate: IssuedCertificate, now: datetime) -> Release:
-    """The release of a held certificate (RFC 5280 section 5.3.1: removeFromCRL in deltas)."""
+def release_of(certificate: IssuedCertificate, held_since: datetime, now: datetime) -> Release:
+    """The release of a certificate held since an instant (RFC 5280 section 5.3.1: deltas say
+    removeFromCRL)."""
     released_at = now.replace(microsecond=0)
     return Release(
         issuer=certificate.issuer,
         serial=certificate.serial,
+        certificate=certificate.id,
+        held_since=held_since,
         released_at=released_at,
         entry=encode_crl_entry(certificate.serial, released_at, RevocationReason.REMOVE_FROM_CRL),
         shard=certificate.shard,
     )
 
 
-def _listed_until(month: int) -> datetime:
-    """The end of a month of expiry: it stands in the serial, so that anybody who reads a list can
-    tell whether an entry left too early, without the certificate."""
-    return month_start(min(month + 1, LAST_MONTH))
-
-
 def listed_since(state: CrlState, now: datetime) -> datetime:
-    """Entries that ended before this have stood in a list made a day or more after their end.
+    """Entries whose `listed_until` is before this have stood in a list made a day or more after
+    their month of expiry. The month stands in the serial, so that anybody who reads a list can
+    tell whether an entry left too early, without the certificate.
 
     RFC 5280 section 3.3 wants one regularly scheduled list beyond the certificate's validity; the
     last list made is looked at too, because after an outage there may be none of that day.
     """
     day_ago = now - CRL_PERIOD
-    return min(day_ago, state.previous_update or day_ago)
+    ended = min(day_ago, state.previous_update or day_ago)
+    return month_start(expiry_month(ended))
 
 
 def is_scheduled(state: CrlState, now: datetime) -> bool:

@@ -95,10 +95,13 @@ class RevocationService:
         or revoked for good.
         """
         found = await self.store.get_certificate(scope, certificate)
+        held = await self.store.find_revocation(scope, found.issuer, found.serial)
+        if held is None or held.revoked_at is None or not held.is_hold:
+            raise Problem(ProblemCode.CERTIFICATE_NOT_HELD)
         now = self.clock.now()
         async with self.store.open_unit(scope, essential=True) as unit:
             unit.essential()
-            unit.release_hold(release_of(found, now))
+            unit.release_hold(release_of(found, held.revoked_at, now))
             unit.want_crls(found.issuer, found.shard, now)
             unit.audit(_event(scope, "release", found, request_digest))
             await unit.commit()
@@ -117,7 +120,7 @@ class RevocationService:
         found = await self.store.find_revocation(scope, certificate.issuer, certificate.serial)
         if found is None:
             return None
-        if found.reason is not RevocationReason.CERTIFICATE_HOLD:
+        if not found.is_hold:
             raise Problem(ProblemCode.CERTIFICATE_REVOKED, "the certificate is revoked already")
         if reason is RevocationReason.CERTIFICATE_HOLD:
             raise Problem(ProblemCode.CERTIFICATE_REVOKED, "the certificate is on hold already")
@@ -196,9 +199,12 @@ class OcspService:
             responses=responses,
             nonce=request.nonce,
         )
-        signature = await self.signer.sign_response(authority.responder.key, data)
-        require_valid(authority.responder.key, signature, data)
-        der = encode_ocsp_response(data, signature, authority.responder.certificate)
+        key = authority.responder.key
+        signature = await self.signer.sign_response(key, data)
+        require_valid(key, signature, data)
+        der = encode_ocsp_response(
+            data, key.signature_algorithm, signature, authority.responder.certificate
+        )
         serials = tuple(cert_id.serial for cert_id in request.cert_ids)
         return OcspAnswer(der, authority.issuer.id, serials, known, now, now + OCSP_VALIDITY)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -19,12 +20,22 @@ from tegata.issuance.serials import SerialBlock
 from tegata.kernel.finding import Finding, Severity
 from tegata.kernel.ids import BlockId, KeyId, TenantId
 from tegata.kernel.problem import Problem, ProblemCode
-from tegata.kernel.signing import DataKeyKind, KeyAlgorithm, KeyPurpose, SigningKey
+from tegata.kernel.signing import (
+    DataKeyKind,
+    KeyAlgorithm,
+    KeyPurpose,
+    SignatureAlgorithm,
+    SigningKey,
+    choose_signature_algorithm,
+)
 from tegata.profiles.lint import RULE_SET
 from tegata.signers import messages
+from tegata.signers.reservations import ReservedBlock
 
 # Seconds; an answer is given up after one to two times this long.
 ANSWER_TIMEOUT = 15.0
+# Seconds; a token takes its time over an RSA key of 4096 bits.
+KEY_TIMEOUT = 180.0
 _HEADER = 4
 _MADE = 64
 # Octets of a frame past which copies are counted: a CRL may have tens of millions.
@@ -36,6 +47,8 @@ R = TypeVar("R")
 class _Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.waiting: dict[int, asyncio.Future[messages.Reply]] = {}
+        # Those whose askers have a bound of their own.
+        self.patient: set[int] = set()
         self.open = True
         self._unsent: list[bytes] = []
         self._watch: asyncio.TimerHandle | None = None
@@ -57,7 +70,7 @@ class _Connection(asyncio.Protocol):
     def _look(self, number: int) -> None:
         """Give up what was expected when the timer was set and has not come since."""
         self._watch = None
-        for late in [each for each in self.waiting if each <= number]:
+        for late in [each for each in self.waiting.keys() - self.patient if each <= number]:
             future = self.waiting.pop(late)
             if not future.done():
                 future.set_exception(
@@ -127,26 +140,56 @@ class SignerClient:
         purpose: KeyPurpose,
         subject: bytes,
         authority: tuple[bytes, bytes] = (b"", b""),
+        algorithm: KeyAlgorithm = KeyAlgorithm.P256,
+        signature_algorithm: SignatureAlgorithm | None = None,
     ) -> SigningKey:
-        """Make a P-256 key. `authority` is a responder's CA: its subject and public key."""
-        request = messages.CreateKey(tenant, purpose, KeyAlgorithm.P256, subject, *authority)
-        created = await self._call(request, messages.KeyCreated)
+        """Make a key. `authority` is a responder's CA: its subject and public key.
+
+        Raises `Problem(key.algorithm-refused)` for what the key store does not do.
+        """
+        chosen = choose_signature_algorithm(algorithm, signature_algorithm)
+        request = messages.CreateKey(tenant, purpose, algorithm, chosen, subject, *authority)
+        created = await self._create(request)
         made = SigningKey(
             KeyId(created.key),
             tenant,
             purpose,
-            KeyAlgorithm.P256,
+            algorithm,
+            chosen,
             created.public_key,
             created.sealed,
         )
         self._made.append(made)
         return made
 
-    async def reserve(self, key: SigningKey, month: int, size: int) -> SerialBlock:
-        """Reserve serials; they are durable in the signer's journal on return."""
-        request = messages.Reserve(key.id, key.tenant, month, size)
+    async def _create(self, request: messages.CreateKey) -> messages.KeyCreated:
+        try:
+            async with asyncio.timeout(KEY_TIMEOUT):
+                return await self._call(request, messages.KeyCreated)
+        except TimeoutError as error:
+            raise Problem(
+                ProblemCode.SIGNER_UNAVAILABLE, "the key store makes no key in time"
+            ) from error
+
+    async def reserve(self, key: SigningKey, month: int, size: int, shard: int) -> SerialBlock:
+        """Reserve serials for a CRL shard; durable in the signer's journal on return."""
+        request = messages.Reserve(key.id, key.tenant, month, size, shard)
         reserved = await self._call(request, messages.Reserved, key)
         return SerialBlock(BlockId(reserved.block), month, size, reserved.prf_key)
+
+    async def reserved_after(self, place: int, limit: int) -> Sequence[ReservedBlock]:
+        """Blocks in the signer's journal, from a place in it on; none when there is no more."""
+        reply = await self._call(messages.ListReserved(place, limit), messages.ReservedBlocks)
+        return [
+            ReservedBlock(
+                TenantId(each.tenant),
+                KeyId(each.key),
+                SerialBlock(BlockId(each.block), each.month, each.size, each.prf_key),
+                each.shard,
+                each.end,
+            )
+            for each in reply.blocks
+        ]
 
     async def sign_certificate(
         self, key: SigningKey, profile: str, tbs: bytes, block: BlockId, counter: int
@@ -227,6 +270,8 @@ class SignerClient:
         self._number += 1
         number = self._number
         future: asyncio.Future[messages.Reply] = asyncio.get_running_loop().create_future()
+        if isinstance(request, messages.CreateKey):
+            connection.patient.add(number)
         connection.wait(number, future)
         octets = self._encoder.encode(messages.Envelope(number, request))
         if len(octets) > _LARGE:
@@ -238,6 +283,7 @@ class SignerClient:
             return await future
         finally:
             connection.waiting.pop(number, None)
+            connection.patient.discard(number)
 
     async def _connect(self) -> _Connection:
         async with self._connecting:

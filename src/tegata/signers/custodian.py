@@ -18,8 +18,14 @@ from tegata.kernel.ids import BlockId, KeyId, encode_id, time_ordered
 from tegata.kernel.month import expiry_month
 from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.problem import Problem, ProblemCode
-from tegata.kernel.signing import KeyPurpose
-from tegata.pkix.certificate import ECDSA_WITH_SHA256, TbsCertificate, parse_tbs_certificate
+from tegata.kernel.signing import (
+    KeyAlgorithm,
+    KeyPurpose,
+    SignatureAlgorithm,
+    choose_signature_algorithm,
+)
+from tegata.pkix.algorithms import algorithm_identifier
+from tegata.pkix.certificate import TbsCertificate, parse_tbs_certificate
 from tegata.pkix.crl_reader import parse_tbs_cert_list
 from tegata.pkix.der import DerError
 from tegata.pkix.extensions import key_identifier
@@ -67,6 +73,17 @@ class Permission:
     octets: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedKey:
+    """A key that may be made: the result of every check."""
+
+    id: KeyId
+    request: messages.CreateKey
+    purpose: KeyPurpose
+    algorithm: KeyAlgorithm
+    signature_algorithm: SignatureAlgorithm
+
+
 class KeyMissing(Exception):
     """The key has not been loaded into this run of the signer."""
 
@@ -90,18 +107,41 @@ class Custodian:
         self._keys: dict[str, LoadedKey] = {}
         self._lint = Lint()
 
-    def create_key(self, request: messages.CreateKey) -> messages.KeyCreated:
-        """Make a key and seal its record."""
-        purpose = KeyPurpose(request.purpose)
-        key = KeyId(
-            encode_id("key", time_ordered(self._milliseconds(), self._randomness.octets(10)))
-        )
-        public_key, secret = self._back_end.generate(key)
+    def may_create_key(self, request: messages.CreateKey) -> PlannedKey:
+        """Check that such a key can be made here; `Problem(key.algorithm-refused)` if not."""
+        try:
+            purpose = KeyPurpose(request.purpose)
+            algorithm = KeyAlgorithm(request.algorithm)
+            wanted = SignatureAlgorithm(request.signature_algorithm)
+        except ValueError as error:
+            raise Problem(
+                ProblemCode.KEY_ALGORITHM_REFUSED, "no such purpose or algorithm"
+            ) from error
+        signs = choose_signature_algorithm(algorithm, wanted)
+        if not self._back_end.offers(algorithm, signs):
+            raise Problem(
+                ProblemCode.KEY_ALGORITHM_REFUSED,
+                f"the key store ({self._back_end.name}) has no {algorithm} keys signing {signs}",
+            )
+        octets = time_ordered(self._milliseconds(), self._randomness.octets(10))
+        return PlannedKey(KeyId(encode_id("key", octets)), request, purpose, algorithm, signs)
+
+    def make_key(self, planned: PlannedKey) -> tuple[bytes, bytes]:
+        """Make a planned key: its public key and secret. It takes seconds for some algorithms,
+        so it is called in a thread; it touches nothing of the custodian's but the back end."""
+        return self._back_end.generate(planned.id, planned.algorithm)
+
+    def adopt_key(
+        self, planned: PlannedKey, public_key: bytes, secret: bytes
+    ) -> messages.KeyCreated:
+        """Seal the record of a key that was made, and hold it ready."""
+        key, request = planned.id, planned.request
         record = KeyRecord(
             key=key,
             tenant=request.tenant,
-            purpose=purpose,
-            algorithm=request.algorithm,
+            purpose=planned.purpose,
+            algorithm=planned.algorithm,
+            signature_algorithm=planned.signature_algorithm,
             subject=request.subject,
             public_key=public_key,
             authority_subject=request.authority_subject,
@@ -131,7 +171,28 @@ class Custodian:
     def reserve(self, request: messages.Reserve) -> SerialBlock:
         """Reserve serials for a CA key of the tenant."""
         key = self._key(request.key, request.tenant, _CA_PURPOSES)
-        return self._reservations.reserve(key.id, request.month, request.size)
+        return self._reservations.reserve(
+            request.tenant, key.id, request.month, request.size, request.shard
+        )
+
+    def reserved_after(self, request: messages.ListReserved) -> messages.ReservedBlocks:
+        """Blocks that were reserved from a place in the journal on."""
+        found = self._reservations.reserved_after(request.place, request.limit)
+        return messages.ReservedBlocks(
+            [
+                messages.ReservedBlock(
+                    each.tenant,
+                    each.key,
+                    each.block.id,
+                    each.block.month,
+                    each.block.size,
+                    each.block.prf_key,
+                    each.shard,
+                    each.end,
+                )
+                for each in found
+            ]
+        )
 
     def may_sign_certificate(self, request: messages.SignCertificate) -> Permission:
         """Check a TBSCertificate: purpose, tenant, lint, reserved serial, month of expiry."""
@@ -178,8 +239,10 @@ class Custodian:
             crl = parse_tbs_cert_list(request.tbs)
         except DerError as error:
             raise Problem(ProblemCode.LINT_REFUSED, "not a TBSCertList") from error
-        if crl.issuer != key.record.subject or crl.signature != ECDSA_WITH_SHA256:
+        if crl.issuer != key.record.subject:
             raise Problem(ProblemCode.KEY_PURPOSE_REFUSED, "a CRL of another issuer")
+        if crl.signature != algorithm_identifier(key.facts.signature_algorithm):
+            raise Problem(ProblemCode.KEY_PURPOSE_REFUSED, "not the key's signature algorithm")
         self._require_present(crl.this_update)
         if crl.next_update <= crl.this_update:
             raise Problem(ProblemCode.LINT_REFUSED, "nextUpdate is not after thisUpdate")
@@ -220,7 +283,12 @@ class Custodian:
     def _load(self, key: KeyId, record: KeyRecord) -> None:
         if record.back_end != self._back_end.name:
             raise ValueError(f"the key lives in {record.back_end}")
-        facts = IssuerFacts(record.subject, key_identifier(record.public_key), None)
+        facts = IssuerFacts(
+            record.subject,
+            key_identifier(record.public_key),
+            None,
+            SignatureAlgorithm(record.signature_algorithm),
+        )
         self._keys[key] = LoadedKey(key, record, self._back_end.open(record), facts)
 
     def _key(self, key: str, tenant: str, purposes: frozenset[KeyPurpose]) -> LoadedKey:

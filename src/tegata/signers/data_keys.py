@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 
-from tegata.kernel.ids import TenantId
+from tegata.kernel.ids import NodeId, TenantId
 from tegata.kernel.ports import Randomness
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.signing import DataKeyKind
@@ -13,6 +13,9 @@ from tegata.signers.client import SignerClient
 from tegata.signers.sealing import TenantSealer
 
 _CACHE = 4096
+
+# Tenants' ids begin otherwise, so no tenant's data key can stand in for a node's.
+_NODE_KEY = DataKeyKind.CA_RECORDS
 
 FindWrapped = Callable[[TenantId, DataKeyKind], Awaitable[bytes | None]]
 
@@ -51,3 +54,21 @@ class DataKeyRing:
         if len(self._sealers) > _CACHE:
             self._sealers.popitem(last=False)
         return sealer
+
+
+class NodeKeys:
+    """The key of a node's own journal: a data key that is bound to the node, in no database."""
+
+    def __init__(self, signer: SignerClient, randomness: Randomness) -> None:
+        self._signer = signer
+        self._randomness = randomness
+
+    async def create(self, node: NodeId) -> tuple[bytes, TenantSealer]:
+        """A new key, wrapped, and its sealer."""
+        wrapped = await self._signer.create_data_key(TenantId(node), _NODE_KEY)
+        return wrapped, await self.open(node, wrapped)
+
+    async def open(self, node: NodeId, wrapped: bytes) -> TenantSealer:
+        """The sealer of a wrapped key, or `Problem(key.purpose-refused)`."""
+        key = await self._signer.unwrap_data_key(TenantId(node), _NODE_KEY, wrapped)
+        return TenantSealer(key, TenantId(node), _NODE_KEY, self._randomness)

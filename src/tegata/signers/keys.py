@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Final, Protocol
 
 import msgspec
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -17,8 +17,32 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from tegata.kernel.ids import KeyId
+from tegata.kernel.signing import KeyAlgorithm, SignatureAlgorithm
+from tegata.pkix.algorithms import SCHEMES
 
-_ECDSA_SHA256 = ec.ECDSA(hashes.SHA256())
+_PrivateKey = (
+    ec.EllipticCurvePrivateKey
+    | rsa.RSAPrivateKey
+    | ed25519.Ed25519PrivateKey
+    | mldsa.MLDSA44PrivateKey
+    | mldsa.MLDSA65PrivateKey
+    | mldsa.MLDSA87PrivateKey
+)
+_Sign = Callable[[bytes], bytes]
+
+_EXPONENT: Final = 65_537
+_MAKERS: Final[Mapping[KeyAlgorithm, Callable[[], _PrivateKey]]] = {
+    KeyAlgorithm.P256: lambda: ec.generate_private_key(ec.SECP256R1()),
+    KeyAlgorithm.P384: lambda: ec.generate_private_key(ec.SECP384R1()),
+    KeyAlgorithm.P521: lambda: ec.generate_private_key(ec.SECP521R1()),
+    KeyAlgorithm.RSA_2048: partial(rsa.generate_private_key, _EXPONENT, 2048),
+    KeyAlgorithm.RSA_3072: partial(rsa.generate_private_key, _EXPONENT, 3072),
+    KeyAlgorithm.RSA_4096: partial(rsa.generate_private_key, _EXPONENT, 4096),
+    KeyAlgorithm.ED25519: ed25519.Ed25519PrivateKey.generate,
+    KeyAlgorithm.ML_DSA_44: mldsa.MLDSA44PrivateKey.generate,
+    KeyAlgorithm.ML_DSA_65: mldsa.MLDSA65PrivateKey.generate,
+    KeyAlgorithm.ML_DSA_87: mldsa.MLDSA87PrivateKey.generate,
+}
 
 
 class KeyRecord(msgspec.Struct, forbid_unknown_fields=True):
@@ -32,6 +56,7 @@ class KeyRecord(msgspec.Struct, forbid_unknown_fields=True):
     tenant: str
     purpose: str
     algorithm: str
+    signature_algorithm: str
     subject: bytes
     public_key: bytes
     authority_subject: bytes
@@ -44,7 +69,7 @@ class PrivateKey(Protocol):
     """A key that can sign."""
 
     def sign(self, message: bytes) -> bytes:
-        """A DER ECDSA signature over the SHA-256 of `message`. May block."""
+        """A signature over `message`, as a BIT STRING will hold it. May block."""
         ...
 
 
@@ -55,8 +80,13 @@ class KeyBackEnd(Protocol):
     # Whether signing may wait for a device, so that it must not run on the event loop.
     blocking: bool
 
-    def generate(self, key: KeyId) -> tuple[bytes, bytes]:
-        """A new P-256 key: its SubjectPublicKeyInfo, and the secret for its record."""
+    def offers(self, algorithm: KeyAlgorithm, signature_algorithm: SignatureAlgorithm) -> bool:
+        """Whether keys of an algorithm can be made here, and sign so."""
+        ...
+
+    def generate(self, key: KeyId, algorithm: KeyAlgorithm) -> tuple[bytes, bytes]:
+        """A new key: its SubjectPublicKeyInfo, and the secret for its record. Takes seconds for
+        RSA, and is called from a thread."""
         ...
 
     def open(self, record: KeyRecord) -> PrivateKey:
@@ -69,11 +99,11 @@ class KeyBackEnd(Protocol):
 
 
 class _SoftwareKey:
-    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
-        self._key = key
+    def __init__(self, sign: _Sign) -> None:
+        self._sign = sign
 
     def sign(self, message: bytes) -> bytes:
-        return self._key.sign(message, _ECDSA_SHA256)
+        return self._sign(message)
 
 
 class SoftwareBackEnd:
@@ -82,20 +112,38 @@ class SoftwareBackEnd:
     name = "software"
     blocking = False
 
-    def generate(self, key: KeyId) -> tuple[bytes, bytes]:  # noqa: ARG002 (the port's)
-        """A new P-256 key: its SubjectPublicKeyInfo, and its PKCS #8 octets."""
-        private = ec.generate_private_key(ec.SECP256R1())
+    def offers(self, algorithm: KeyAlgorithm, signature_algorithm: SignatureAlgorithm) -> bool:  # noqa: ARG002 (the port's)
+        """Every algorithm there is."""
+        return algorithm in _MAKERS
+
+    def generate(self, key: KeyId, algorithm: KeyAlgorithm) -> tuple[bytes, bytes]:  # noqa: ARG002 (the port's)
+        """A new key: its SubjectPublicKeyInfo, and its PKCS #8 octets."""
+        private = _MAKERS[algorithm]()
         public = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         secret = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         return public, secret
 
     def open(self, record: KeyRecord) -> PrivateKey:
-        """The key of a record; ValueError when its octets are not a P-256 key."""
-        key = load_der_private_key(record.secret, None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise ValueError("not an elliptic-curve key")
-        return _SoftwareKey(key)
+        """The key of a record; ValueError when its octets are not a key that signs so."""
+        # The record is authenticated: nobody but us wrote the key, and checking an RSA key's
+        # primes takes longer than signing with it.
+        key = load_der_private_key(record.secret, None, unsafe_skip_rsa_key_validation=True)
+        return _SoftwareKey(_signing(key, SignatureAlgorithm(record.signature_algorithm)))
 
     def held_keys(self) -> Sequence[KeyId]:
         """None: a key whose record is lost is lost with it."""
         return ()
+
+
+def _signing(key: object, algorithm: SignatureAlgorithm) -> _Sign:
+    scheme = SCHEMES[algorithm]
+    padding, digest = scheme.padding, scheme.digest
+    if isinstance(key, ec.EllipticCurvePrivateKey) and digest is not None:
+        ecdsa = ec.ECDSA(digest)
+        return lambda message: key.sign(message, ecdsa)
+    if isinstance(key, rsa.RSAPrivateKey) and padding is not None and digest is not None:
+        return lambda message: key.sign(message, padding, digest)
+    if isinstance(key, _PrivateKey) and digest is None:
+        assert not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
+        return key.sign
+    raise ValueError(f"not a key that makes {algorithm} signatures")

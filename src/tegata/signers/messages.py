@@ -16,12 +16,14 @@ FRAME_MAXIMUM = 256 * 1024 * 1024
 class CreateKey(msgspec.Struct, tag="create-key", forbid_unknown_fields=True):
     """Make a key pair that may sign for one tenant, one purpose and one subject (DER Name).
 
-    An OCSP responder names the CA it answers for: its subject and SubjectPublicKeyInfo.
+    `algorithm` and `signature_algorithm` are names of `kernel.signing`. An OCSP responder names
+    the CA it answers for: its subject and SubjectPublicKeyInfo.
     """
 
     tenant: str
     purpose: str
     algorithm: str
+    signature_algorithm: str
     subject: bytes
     authority_subject: bytes = b""
     authority_public_key: bytes = b""
@@ -35,12 +37,21 @@ class LoadKey(msgspec.Struct, tag="load-key", forbid_unknown_fields=True):
 
 
 class Reserve(msgspec.Struct, tag="reserve", forbid_unknown_fields=True):
-    """Reserve serial numbers for a CA key, durably, before answering."""
+    """Reserve serial numbers for a CA key, durably, before answering. The CRL shard that their
+    certificates will name is noted with them."""
 
     key: str
     tenant: str
     month: int
     size: int
+    shard: int
+
+
+class ListReserved(msgspec.Struct, tag="list-reserved", forbid_unknown_fields=True):
+    """Blocks of serials in the signer's journal, from a place in it on."""
+
+    place: int
+    limit: int
 
 
 class SignCertificate(msgspec.Struct, tag="sign-certificate", forbid_unknown_fields=True):
@@ -95,7 +106,7 @@ class Ping(msgspec.Struct, tag="ping", forbid_unknown_fields=True):
     """Are you there?"""
 
 
-Administration = CreateKey | CreateDataKey | UnwrapDataKey | ListKeys | Ping
+Administration = CreateKey | CreateDataKey | UnwrapDataKey | ListKeys | ListReserved | Ping
 Request = SignCertificate | SignCrl | SignResponse | Reserve | LoadKey | Administration
 
 
@@ -119,6 +130,25 @@ class Reserved(msgspec.Struct, tag="reserved"):
 
     block: str
     prf_key: bytes
+
+
+class ReservedBlock(msgspec.Struct, array_like=True):
+    """A block of the signer's journal, and where its record ends."""
+
+    tenant: str
+    key: str
+    block: str
+    month: int
+    size: int
+    prf_key: bytes
+    shard: int
+    end: int
+
+
+class ReservedBlocks(msgspec.Struct, tag="reserved-blocks"):
+    """Blocks of the signer's journal; none when there is no more."""
+
+    blocks: list[ReservedBlock]
 
 
 class Octets(msgspec.Struct, tag="octets"):
@@ -158,7 +188,7 @@ class Refused(msgspec.Struct, tag="refused"):
     findings: list[FindingMessage] = []
 
 
-Reply = KeyCreated | Reserved | Octets | KeyList | Done | KeyNotLoaded | Refused
+Reply = KeyCreated | Reserved | ReservedBlocks | Octets | KeyList | Done | KeyNotLoaded | Refused
 
 
 class Answer(msgspec.Struct, array_like=True):

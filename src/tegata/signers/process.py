@@ -17,7 +17,7 @@ import msgspec
 
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.signers import messages
-from tegata.signers.custodian import Custodian, KeyMissing, Permission
+from tegata.signers.custodian import Custodian, KeyMissing, Permission, PlannedKey
 
 _LOG = logging.getLogger(__name__)
 _HEADER = 4
@@ -83,6 +83,9 @@ class SignerProtocol(asyncio.Protocol):
             # A bug: logged whole, answered with no detail.
             _LOG.exception("the signer failed")
             outcome = messages.Refused(ProblemCode.SIGNER_UNAVAILABLE, "")
+        if isinstance(outcome, PlannedKey):
+            self._make_in_pool(envelope.number, outcome)
+            return b""
         if isinstance(outcome, Permission):
             if self._pool is not None:
                 self._sign_in_pool(envelope.number, outcome)
@@ -90,7 +93,7 @@ class SignerProtocol(asyncio.Protocol):
             outcome = messages.Octets(outcome.key.private.sign(outcome.octets))
         return self._frame(envelope.number, outcome)
 
-    def _dispatch(self, request: messages.Request) -> messages.Reply | Permission:
+    def _dispatch(self, request: messages.Request) -> messages.Reply | Permission | PlannedKey:
         custodian = self._custodian
         match request:
             case messages.SignCertificate():
@@ -108,15 +111,17 @@ class SignerProtocol(asyncio.Protocol):
             case other:
                 return self._administer(other)
 
-    def _administer(self, request: messages.Administration) -> messages.Reply:
+    def _administer(self, request: messages.Administration) -> messages.Reply | PlannedKey:
         custodian = self._custodian
         match request:
             case messages.CreateKey():
-                return custodian.create_key(request)
+                return custodian.may_create_key(request)
             case messages.CreateDataKey():
                 return messages.Octets(custodian.create_data_key(request))
             case messages.UnwrapDataKey():
                 return messages.Octets(custodian.unwrap_data_key(request))
+            case messages.ListReserved():
+                return custodian.reserved_after(request)
             case messages.ListKeys():
                 return custodian.list_keys()
             case messages.Ping():
@@ -127,6 +132,25 @@ class SignerProtocol(asyncio.Protocol):
         future = loop.run_in_executor(self._pool, permission.key.private.sign, permission.octets)
         future.add_done_callback(lambda done: self._signed(number, done))
 
+    def _make_in_pool(self, number: int, planned: PlannedKey) -> None:
+        # RSA keys take seconds to make: signatures must not wait for them.
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self._pool, self._custodian.make_key, planned)
+        future.add_done_callback(lambda done: self._made(number, planned, done))
+
+    def _made(
+        self, number: int, planned: PlannedKey, done: asyncio.Future[tuple[bytes, bytes]]
+    ) -> None:
+        reply: messages.Reply
+        try:
+            reply = self._custodian.adopt_key(planned, *done.result())
+        except Problem as problem:
+            reply = _refusal(problem)
+        except Exception:  # noqa: BLE001 (a bug, or the back end's failure: logged whole)
+            _LOG.exception("a key could not be made")
+            reply = messages.Refused(ProblemCode.SIGNER_UNAVAILABLE, "the key could not be made")
+        self._reply(number, reply)
+
     def _signed(self, number: int, done: asyncio.Future[bytes]) -> None:
         error = done.exception()
         reply: messages.Reply
@@ -135,6 +159,9 @@ class SignerProtocol(asyncio.Protocol):
         else:
             _LOG.error("the key's back end failed", exc_info=error)
             reply = messages.Refused(ProblemCode.SIGNER_UNAVAILABLE, "the key's back end failed")
+        self._reply(number, reply)
+
+    def _reply(self, number: int, reply: messages.Reply) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(self._frame(number, reply))
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tegata.kernel.ids import KeyId, is_key_id
+from tegata.kernel.problem import Problem, ProblemCode
+from tegata.kernel.signing import KeyAlgorithm, SignatureAlgorithm
 from tegata.signers.keys import KeyBackEnd, KeyRecord, PrivateKey
-from tegata.signers.pkcs11 import Pkcs11Error, Pkcs11Token, TokenError, open_token
+from tegata.signers.pkcs11 import NOT_OFFERED, Pkcs11Error, Pkcs11Token, TokenError, open_token
 from tegata.signers.sealing import SealingRoot
 
 SEALING_LABEL = "tegata-sealing"
@@ -17,12 +19,13 @@ class PinRefusedError(ValueError):
 
 
 class _TokenKey:
-    def __init__(self, token: Pkcs11Token, key: bytes) -> None:
+    def __init__(self, token: Pkcs11Token, key: bytes, algorithm: SignatureAlgorithm) -> None:
         self._token = token
         self._key = key
+        self._algorithm = algorithm
 
     def sign(self, message: bytes) -> bytes:
-        return self._token.sign_ecdsa_sha256(self._key, message)
+        return self._token.sign(self._key, self._algorithm, message)
 
 
 class TokenBackEnd:
@@ -34,16 +37,29 @@ class TokenBackEnd:
     def __init__(self, token: Pkcs11Token) -> None:
         self._token = token
 
-    def generate(self, key: KeyId) -> tuple[bytes, bytes]:
-        """A new P-256 key: its SubjectPublicKeyInfo; its record holds no secret."""
-        return self._token.generate_p256(key, key.encode()), b""
+    def offers(self, algorithm: KeyAlgorithm, signature_algorithm: SignatureAlgorithm) -> bool:
+        """Whether the token has the mechanisms."""
+        return self._token.offers(algorithm, signature_algorithm)
+
+    def generate(self, key: KeyId, algorithm: KeyAlgorithm) -> tuple[bytes, bytes]:
+        """A new key: its SubjectPublicKeyInfo; its record holds no secret."""
+        try:
+            return self._token.generate(algorithm, key, key.encode()), b""
+        except Pkcs11Error as error:
+            if error.rv not in NOT_OFFERED:
+                raise
+            # It has the mechanism, and not for this curve or size.
+            raise Problem(
+                ProblemCode.KEY_ALGORITHM_REFUSED,
+                f"the token does not make {algorithm} keys ({error.name})",
+            ) from error
 
     def open(self, record: KeyRecord) -> PrivateKey:
         """The key of a record; ValueError when the token does not have it."""
         identifier = record.key.encode()
         if self._token.find_public_key(identifier) != record.public_key:
             raise ValueError("the token does not have this key")
-        return _TokenKey(self._token, identifier)
+        return _TokenKey(self._token, identifier, SignatureAlgorithm(record.signature_algorithm))
 
     def held_keys(self) -> Sequence[KeyId]:
         """The private keys of the token that bear an id of ours."""

@@ -27,6 +27,7 @@ from tegata.pkix.crl import entry_serial
 from tegata.revocation.model import CrlBase, CrlEntries, CrlKind, CrlState, PublishedCrl
 from tegata.store.instants import from_milliseconds, to_milliseconds
 from tegata.store.jobs import CRL_JOB, DELTA_JOB, SHARD_JOB, WANT_JOB
+from tegata.store.negative import numbered_act
 from tegata.store.reads import ReadsBase
 from tegata.store.schema import (
     crl,
@@ -35,7 +36,7 @@ from tegata.store.schema import (
     revocation,
     revocation_release,
 )
-from tegata.store.shards import OF_SCOPE
+from tegata.store.shards import CRL_FLOOR, OF_SCOPE
 from tegata.store.statement import NO_OFFSET, Parameters, Statement
 from tegata.store.unit import UnitBase
 
@@ -77,6 +78,7 @@ _STATE = Statement(
         _CHANGES,
         _NEWEST_SHARD,
         _PREVIOUS,
+        CRL_FLOOR,
     ).where(*OF_SCOPE)
 )
 _SHARDS = Statement(
@@ -86,8 +88,8 @@ _SHARDS = Statement(
 )
 _TAKE_NUMBER = Statement(
     update(crl_scope)
-    .where(*OF_SCOPE, crl_scope.c.number == bindparam("previous"))
-    .values(number=crl_scope.c.number + literal_column("1"))
+    .where(*OF_SCOPE, crl_scope.c.number < bindparam("number"))
+    .values(number=bindparam("number"))
 )
 _REPLACE_FULL = Statement(
     update(crl_scope)
@@ -188,11 +190,11 @@ class CrlReads(ReadsBase):
         if not rows:
             raise Problem(ProblemCode.ISSUER_UNKNOWN, "no such issuer or shard")
         url, number, base, change, made_at, full, delta, last_epoch, *more = rows[0]
-        entries, changes, newest, previous = more
+        entries, changes, newest, previous, floor = more
         return CrlState(
             shard=shard,
             url=url,
-            number=number,
+            number=max(number, floor or 0),
             full=full,
             delta=delta,
             changes=changes,
@@ -285,7 +287,10 @@ class CrlWrites(UnitBase):
 
     def take_crl_number(self, issuer: IssuerId, state: CrlState) -> None:
         """Take the number after `state`'s; the unit conflicts when somebody else has taken it."""
-        self._execute(_TAKE_NUMBER, self._of(issuer, state, state.number))
+        number = state.number + 1
+        self._act(numbered_act(self.scope.tenant, issuer, number))
+        scope = {"tenant": self.scope.tenant, "issuer": issuer, "shard": state.shard}
+        self._execute(_TAKE_NUMBER, {**scope, "number": number})
 
     def replace_full_crl(
         self, issuer: IssuerId, state: CrlState, number: int, base: CrlBase

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from tegata.kernel.signing import DataKeyKind
 from tegata.store.discovery import Holdings
-from tegata.store.jobs import CRL_JOB, DELTA_JOB, RESPONDER_JOB, SHARD_JOB
+from tegata.store.jobs import CRL_JOB, DELTA_JOB, NOTICE_JOB, RESPONDER_JOB, SHARD_JOB
 from tegata.store.schema import metadata
 
 
@@ -43,6 +43,7 @@ class InventoryError(Exception):
 
 _CA_RECORDS = "7 years after the certificate expires (CP/CPS)"
 _TENANT_LIFE = "life of the tenant"
+_UNTIL_SENT = "until it is sent, 5 days at most"
 _SITE = "CA service sites"
 
 
@@ -84,7 +85,10 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         "secret_hash": _derived(_TENANT_LIFE),
     },
     "signing_key": {
-        **_all(_provider(_CA_RECORDS), "tenant", "id", "purpose", "algorithm", "created_at"),
+        **_all(
+            _provider(_CA_RECORDS),
+            "tenant", "id", "purpose", "algorithm", "signature_algorithm", "created_at",
+        ),
         "public_key": _public(_CA_RECORDS),
         "sealed": _provider("destroyed with the issuer", "sealing key"),
     },
@@ -113,7 +117,7 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         **_all(
             _derived(_CA_RECORDS),
             "tenant", "id", "epoch", "issuer", "serial", "profile", "profile_version",
-            "not_before", "not_after", "shard",
+            "not_before", "not_after", "shard", "fingerprint",
         ),
         "subject": _customer(_CA_RECORDS),
     },
@@ -147,6 +151,7 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         "tenant", "issuer", "shard", "kind", "number", "this_update", "next_update", "entries",
         "scheduled", "der",
     ),
+    "crl_floor": _all(_provider(_CA_RECORDS), "tenant", "issuer", "number"),
     "idempotency": _all(
         _derived("2 days"), "tenant", "key_hash", "request_digest", "certificate", "created_at"
     ),
@@ -157,6 +162,15 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
     "rsa_modulus": _all(
         _derived(_TENANT_LIFE), "tenant", "modulus_sha256", "spki_sha256", "created_at"
     ),
+    "notice_setting": {
+        **_all(_customer(_TENANT_LIFE), "addresses", "days", "language"),
+        **_all(_provider(_TENANT_LIFE), "tenant", "changed_at"),
+    },
+    "notice_mark": _all(_derived(_TENANT_LIFE), "tenant", "days", "told_until"),
+    "notice_mail": {
+        **_all(_derived(_UNTIL_SENT), "tenant", "id", "created_at"),
+        **_all(_customer(_UNTIL_SENT), "addresses", "language", "subject", "content"),
+    },
     "audit_event": {
         **_all(_derived(_CA_RECORDS), "tenant", "sequence", "canonical", "digest"),
         "disclosures": _customer(_CA_RECORDS, _SEALED_DISCLOSURES),
@@ -166,6 +180,11 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         _provider("while its issuer works"),
         "kind", "key", "tenant", "run_at", "owner", "leased_until", "tries",
     ),
+    "node": _all(
+        _provider("life of the database"),
+        "id", "generation", "mark", "beat", "blocks_until", "awaited", "written_off_at",
+    ),
+    "negative_act": _all(_provider("about a second"), "node", "place"),
     "alembic_version": _all(_provider("life of the database"), "version_num"),
 }  # fmt: skip
 
@@ -179,8 +198,10 @@ FOLDERS: Mapping[str, Entry] = {
     "demo.token": _customer(_TENANT_LIFE),
     "operator.token": _provider("until replaced"),
     "node": _provider("life of the node"),
+    "lock": _provider("life of the node"),
     "sealing.key": _provider("life of the platform"),
     "signer-reservations.jsonl": _provider(_CA_RECORDS),
+    "negative-acts": _derived("90 days (--journal-days)", "journal key"),
     "signer.sock": _provider("one run"),
     "crl-check": _public("while its issuer works"),
     "disk-reserve": _provider("life of the node"),
@@ -191,6 +212,7 @@ QUEUES: Mapping[str, Entry] = {
     SHARD_JOB: _provider("while its issuer works"),
     DELTA_JOB: _provider("while its issuer works"),
     RESPONDER_JOB: _provider("while its issuer works"),
+    NOTICE_JOB: _provider(_TENANT_LIFE),
 }
 
 KEYS: Mapping[str, Entry] = {
@@ -200,6 +222,7 @@ KEYS: Mapping[str, Entry] = {
         f"tenant data key ({kind})": _provider("life of the tenant, by kind", "sealing key")
         for kind in DataKeyKind
     },
+    "journal key": _provider("life of the node", "sealing key"),
     "API TLS key": _provider("90 days", "file"),
 }
 

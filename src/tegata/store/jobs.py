@@ -23,6 +23,7 @@ CRL_JOB = "crl.publish"
 SHARD_JOB = "crl.shard"
 DELTA_JOB = "crl.delta"
 RESPONDER_JOB = "responder.renew"
+NOTICE_JOB = "notice.send"
 LEASE = timedelta(seconds=60)
 AT_ONCE = 16
 _ZERO: ColumnClause[int] = literal_column("0")

@@ -9,7 +9,13 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tegata.kernel.ids import IssuerId, KeyId, TenantId
 from tegata.kernel.scope import TenantScope
-from tegata.kernel.signing import DataKeyKind, KeyAlgorithm, KeyPurpose, SigningKey
+from tegata.kernel.signing import (
+    DataKeyKind,
+    KeyAlgorithm,
+    KeyPurpose,
+    SignatureAlgorithm,
+    SigningKey,
+)
 from tegata.store.database import Database
 from tegata.store.instants import to_milliseconds
 from tegata.store.reads import ReadsBase
@@ -47,6 +53,7 @@ KEY_COLUMNS = (
     signing_key.c.id,
     signing_key.c.purpose,
     signing_key.c.algorithm,
+    signing_key.c.signature_algorithm,
     signing_key.c.public_key,
     signing_key.c.sealed,
 )
@@ -54,12 +61,13 @@ KEY_COLUMNS = (
 
 def key_from_row(row: Row) -> SigningKey:
     """A key from `KEY_COLUMNS`."""
-    tenant, identifier, purpose, algorithm, public_key, sealed = row
+    tenant, identifier, purpose, algorithm, signature_algorithm, public_key, sealed = row
     return SigningKey(
         KeyId(identifier),
         TenantId(tenant),
         KeyPurpose(purpose),
         KeyAlgorithm(algorithm),
+        SignatureAlgorithm(signature_algorithm),
         bytes(public_key),
         bytes(sealed),
     )
@@ -95,6 +103,7 @@ class KeyWrites(UnitBase):
             id=key.id,
             purpose=key.purpose.value,
             algorithm=key.algorithm.value,
+            signature_algorithm=key.signature_algorithm.value,
             public_key=key.public_key,
             sealed=key.sealed,
             created_at=to_milliseconds(now),

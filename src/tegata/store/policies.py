@@ -16,6 +16,9 @@ APP_ROLE = "tegata_app"
 # Set for each transaction; a transaction without it sees no tenant's rows.
 TENANT_SETTING = "tegata.tenant"
 SET_TENANT = f"SELECT set_config('{TENANT_SETTING}', %s, true)"
+SET_TENANT_AND_GENERIC_PLANS = (
+    f"{SET_TENANT}, set_config('plan_cache_mode', 'force_generic_plan', true)"
+)
 
 _CURRENT = f"current_setting('{TENANT_SETTING}', true)"
 _CHANGE = "SELECT, INSERT, UPDATE, DELETE"

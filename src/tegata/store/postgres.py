@@ -17,7 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from tegata.kernel.ids import TenantId
 from tegata.kernel.problem import Problem, ProblemCode
-from tegata.store.policies import SET_TENANT
+from tegata.store.policies import SET_TENANT, SET_TENANT_AND_GENERIC_PLANS
 from tegata.store.postgres_group import Connection, Group, stands
 from tegata.store.statement import Parameters, Row, Statement, bind_tenant
 from tegata.store.unit import ChainHead, Intent
@@ -142,10 +142,12 @@ class PostgresDatabase:
                 if not statement.tenant_scoped:
                     rows = await connection.execute(query, bound, binary=True)
                     return await rows.fetchall()
+                once = statement.planned_once or None
+                settings = SET_TENANT_AND_GENERIC_PLANS if once else SET_TENANT
                 async with connection.pipeline():
                     await connection.execute("BEGIN READ ONLY")
-                    await connection.execute(SET_TENANT, (tenant,))
-                    rows = await connection.execute(query, bound, binary=True)
+                    await connection.execute(settings, (tenant,))
+                    rows = await connection.execute(query, bound, binary=True, prepare=once)
                     await connection.execute("COMMIT")
                 return await rows.fetchall()
         except (psycopg.DataError, UnicodeEncodeError):

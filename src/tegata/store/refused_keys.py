@@ -17,6 +17,7 @@ from tegata.kernel.scope import PLATFORM_TENANT, TenantScope
 from tegata.kernel.signing import RefusalGround
 from tegata.registration.model import RefusedKey
 from tegata.store.instants import from_milliseconds, to_milliseconds
+from tegata.store.negative import refused_key_act
 from tegata.store.reads import ReadsBase
 from tegata.store.schema import refused_key, rsa_modulus
 from tegata.store.statement import NO_OFFSET, Row, Statement
@@ -165,6 +166,7 @@ class RefusedKeyWrites(UnitBase):
 
     def add_refused_key(self, spki_sha256: bytes, ground: RefusalGround, now: datetime) -> None:
         """Refuse a key from now on; one that is refused already stays as it is."""
+        self._act(refused_key_act(self.scope.tenant, spki_sha256, ground, now))
         parameters = {
             "tenant": self.scope.tenant,
             "key": spki_sha256,

@@ -8,14 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     BindParameter,
     ColumnElement,
-    LargeBinary,
-    String,
     and_,
     bindparam,
-    cast,
     delete,
     insert,
     literal_column,
@@ -32,7 +28,7 @@ from tegata.kernel.ports import Clock
 from tegata.kernel.problem import ProblemCode
 from tegata.kernel.scope import TenantScope, platform_acts
 from tegata.pkix import oids
-from tegata.pkix.crl import REASON_BY_NUMBER, RevocationReason
+from tegata.pkix.crl import REASON_BY_NUMBER
 from tegata.pkix.ocsp import IssuerHashes, issuer_hashes
 from tegata.revocation.model import (
     CertificateStatus,
@@ -46,7 +42,9 @@ from tegata.store.crls import CrlReads, CrlWrites
 from tegata.store.instants import from_milliseconds, to_milliseconds
 from tegata.store.issuance import IssuanceReads
 from tegata.store.keys import KEY_COLUMNS, key_from_row
+from tegata.store.negative import released_act, revoked_act
 from tegata.store.schema import (
+    HELD,
     certificate,
     issuer_directory,
     responder,
@@ -55,7 +53,7 @@ from tegata.store.schema import (
     signing_key,
 )
 from tegata.store.shards import COUNT_CHANGE, THIS_CHANGE
-from tegata.store.statement import Statement
+from tegata.store.statement import Statement, typed
 
 _TENANT: BindParameter[str] = bindparam("tenant")
 _ISSUER: BindParameter[str] = bindparam("issuer")
@@ -99,26 +97,16 @@ _STATUS = Statement(
         ),
     )
 )
-_ADD: dict[str, ColumnElement[Any]] = {
-    name: cast(bindparam(name), kind)
-    for kind, names in (
-        (String(), ("tenant", "issuer")),
-        (LargeBinary(), ("serial", "certificate", "entry")),
-        (
-            BigInteger(),
-            ("epoch", "revoked_at", "reason", "listed_until", "invalid_since", "shard"),
-        ),
-    )
-    for name in names
-}
+_ADD = typed(
+    texts=("tenant", "issuer"),
+    octets=("serial", "certificate", "entry"),
+    numbers=("epoch", "revoked_at", "reason", "listed_until", "invalid_since", "shard"),
+)
 _ADD_REVOCATION = Statement(
     insert(revocation).from_select([*_ADD, "change"], select(*_ADD.values(), THIS_CHANGE))
 )
 # Only what is on hold is ever changed or taken back.
-_HELD = (
-    *_OF_SERIAL,
-    revocation.c.reason == literal_column(str(RevocationReason.CERTIFICATE_HOLD.number)),
-)
+_HELD = (*_OF_SERIAL, HELD)
 _REPLACE_HOLD = Statement(
     update(revocation)
     .where(*_HELD)
@@ -129,7 +117,9 @@ _REPLACE_HOLD = Statement(
         change=THIS_CHANGE,
     )
 )
-_END_HOLD = Statement(delete(revocation).where(*_HELD))
+_END_HOLD = Statement(
+    delete(revocation).where(*_HELD, revocation.c.revoked_at == bindparam("held_since"))
+)
 _FORGET_RELEASE = Statement(
     delete(revocation_release).where(
         revocation_release.c.tenant == _TENANT,
@@ -137,15 +127,11 @@ _FORGET_RELEASE = Statement(
         revocation_release.c.serial == _SERIAL,
     )
 )
-_RELEASE: dict[str, ColumnElement[Any]] = {
-    name: cast(bindparam(name), kind)
-    for kind, names in (
-        (String(), ("tenant", "issuer")),
-        (LargeBinary(), ("serial", "entry")),
-        (BigInteger(), ("epoch", "shard", "released_at")),
-    )
-    for name in names
-}
+_RELEASE = typed(
+    texts=("tenant", "issuer"),
+    octets=("serial", "entry"),
+    numbers=("epoch", "shard", "released_at"),
+)
 _ADD_RELEASE = Statement(
     insert(revocation_release).from_select(
         [*_RELEASE, "change"], select(*_RELEASE.values(), THIS_CHANGE)
@@ -275,6 +261,7 @@ class RevocationWrites(CrlWrites):
         owner = {"tenant": self.scope.tenant, "issuer": revoked.issuer}
         serial = {"serial": serial_octets(revoked.serial)}
         month = serial_month(revoked.serial)
+        self._act(revoked_act(self.scope.tenant, revoked))
         self._execute(COUNT_CHANGE, owner)
         self._execute(
             _ADD_REVOCATION,
@@ -300,6 +287,7 @@ class RevocationWrites(CrlWrites):
     def replace_hold(self, revoked: Revocation) -> None:
         """Revoke what is on hold; certificate.not-held when it is not."""
         owner = {"tenant": self.scope.tenant, "issuer": revoked.issuer}
+        self._act(revoked_act(self.scope.tenant, revoked))
         self._execute(COUNT_CHANGE, owner)
         self._execute(
             _REPLACE_HOLD,
@@ -315,11 +303,16 @@ class RevocationWrites(CrlWrites):
         self._status_changed(revoked.issuer, revoked.serial)
 
     def release_hold(self, release: Release) -> None:
-        """Take back a hold; certificate.not-held when there is none."""
+        """Take back a hold; certificate.not-held when there is no such one."""
         owner = {"tenant": self.scope.tenant, "issuer": release.issuer}
         serial = {"serial": serial_octets(release.serial)}
         month = serial_month(release.serial)
-        self._execute(_END_HOLD, {**owner, **serial}, otherwise=ProblemCode.CERTIFICATE_NOT_HELD)
+        self._act(released_act(self.scope.tenant, release))
+        self._execute(
+            _END_HOLD,
+            {**owner, **serial, "held_since": to_milliseconds(release.held_since)},
+            otherwise=ProblemCode.CERTIFICATE_NOT_HELD,
+        )
         self._execute(COUNT_CHANGE, owner)
         self._execute(
             _ADD_RELEASE,

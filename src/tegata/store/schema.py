@@ -18,7 +18,10 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    text,
 )
+
+from tegata.pkix.crl import RevocationReason
 
 metadata = MetaData()
 
@@ -86,6 +89,7 @@ signing_key = Table(
     _text("id"),
     _text("purpose"),
     _text("algorithm"),
+    _text("signature_algorithm"),
     _octets("public_key"),
     _octets("sealed"),
     _number("created_at"),
@@ -163,8 +167,16 @@ certificate = Table(
     _number("not_before"),
     _number("not_after"),
     _shard(),
+    _number("fingerprint"),
     PrimaryKeyConstraint("issuer", "serial", "epoch"),
+    # One for each order that a search can be read in (ADR 14). An issuer belongs to one tenant
+    # and needs none before it.
     Index("certificate_list", "tenant", "id"),
+    Index("certificate_expiry", "tenant", "not_after", "id"),
+    Index("certificate_profile", "tenant", "profile", "not_after", "id"),
+    Index("certificate_issuer", "issuer", "not_after", "id"),
+    Index("certificate_subject", "tenant", "subject", "id"),
+    Index("certificate_fingerprint", "tenant", "fingerprint"),
     postgresql_partition_by="RANGE (epoch)",
 )
 
@@ -193,6 +205,9 @@ certificate_der = Table(
     sqlite_with_rowid=False,
 )
 
+# certificateHold (RFC 5280 section 5.3.1); the few held ones have an index of their own.
+HELD = text(f"reason = {RevocationReason.CERTIFICATE_HOLD.number}")
+
 # What changes is narrow and apart: a certificate's own row is never updated. A void serial (a
 # crash lay between its reservation and its record) stands here without a certificate.
 revocation = Table(
@@ -214,17 +229,25 @@ revocation = Table(
     PrimaryKeyConstraint("tenant", "issuer", "serial"),
     Index("revocation_shard", "tenant", "issuer", "shard", "serial"),
     Index("revocation_change", "tenant", "issuer", "change"),
+    Index("revocation_expiry", "tenant", "listed_until", "issuer", "serial"),
+    Index(
+        "revocation_held",
+        *("tenant", "listed_until", "issuer", "serial"),
+        sqlite_where=HELD,
+        postgresql_where=HELD,
+    ),
     sqlite_with_rowid=False,
 )
 
-# What changed of late, for the nodes that have answers about it in memory.
+# What changed of late, for the nodes that have answers about it in memory. Its columns stand in
+# the order of its key: SQLite 3.40's integrity check finds NULL in them otherwise.
 status_change = Table(
     "status_change",
     metadata,
-    _text("tenant"),
+    _number("changed_at"),
     _text("issuer"),
     _octets("serial"),
-    _number("changed_at"),
+    _text("tenant"),
     PrimaryKeyConstraint("changed_at", "issuer", "serial"),
     sqlite_with_rowid=False,
 )
@@ -285,6 +308,16 @@ crl = Table(
     PrimaryKeyConstraint("tenant", "issuer", "shard", "kind", "number"),
 )
 
+# Below which no CRL number of an issuer may be: those above the last list of a restored database.
+crl_floor = Table(
+    "crl_floor",
+    metadata,
+    _text("tenant"),
+    _text("issuer"),
+    _number("number"),
+    PrimaryKeyConstraint("tenant", "issuer"),
+)
+
 idempotency = Table(
     "idempotency",
     metadata,
@@ -324,6 +357,40 @@ rsa_modulus = Table(
     sqlite_with_rowid=False,
 )
 
+notice_setting = Table(
+    "notice_setting",
+    metadata,
+    _text("tenant"),
+    _text("addresses"),
+    _text("days"),
+    _text("language"),
+    _number("changed_at"),
+    PrimaryKeyConstraint("tenant"),
+)
+
+# Up to which notAfter certificates were told of, for each number of days before.
+notice_mark = Table(
+    "notice_mark",
+    metadata,
+    _text("tenant"),
+    Column("days", Integer, nullable=False, autoincrement=False),
+    _number("told_until"),
+    PrimaryKeyConstraint("tenant", "days"),
+)
+
+notice_mail = Table(
+    "notice_mail",
+    metadata,
+    _text("tenant"),
+    _text("id"),
+    _number("created_at"),
+    _text("addresses"),
+    _text("language"),
+    _text("subject"),
+    _text("content"),
+    PrimaryKeyConstraint("tenant", "id"),
+)
+
 audit_event = Table(
     "audit_event",
     metadata,
@@ -358,11 +425,37 @@ job = Table(
     Index("job_due", "run_at"),
 )
 
+# Every node that ever started on this database, and how far its journal of negative acts is in
+# here: all of its acts up to `mark`, and those of `negative_act` (ADR 15).
+node = Table(
+    "node",
+    metadata,
+    _text("id"),
+    _number("generation"),
+    _number("mark"),
+    _number("beat"),
+    _number("blocks_until"),
+    Column("awaited", Integer, nullable=False),
+    _number("written_off_at", nullable=True),
+    PrimaryKeyConstraint("id"),
+)
+
+negative_act = Table(
+    "negative_act",
+    metadata,
+    _text("node"),
+    _number("place"),
+    PrimaryKeyConstraint("node", "place"),
+    sqlite_with_rowid=False,
+)
+
 # Tables without a row policy, and why. Every other table is one tenant's.
 SHARED_TABLES = {
     "issuer_directory": "public: names the tenant of an issuer for requests that cannot",
     "status_change": "public: serial numbers as CRLs list them; every node reads all tenants'",
     "job": "provider: ids only; a worker takes the next due job of any tenant",
+    "node": "provider: the platform's own nodes",
+    "negative_act": "provider: places in the nodes' journals, nothing of what was done",
 }
 # The column that holds the tenant, where it is not called so.
 TENANT_COLUMN = {"tenant": "id"}

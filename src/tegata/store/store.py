@@ -8,12 +8,14 @@ from tegata.kernel.signing import DataKeyKind
 from tegata.store.database import Database
 from tegata.store.issuance import IssuanceWrites
 from tegata.store.keys import KeyReads, KeyWrites
+from tegata.store.nodes import NodeReads, NodeWrites
+from tegata.store.notices import NoticeReads, NoticeWrites
 from tegata.store.reads import DataKeys
 from tegata.store.refused_keys import RefusedKeyReads, RefusedKeyWrites
 from tegata.store.registration import RegistrationReads, RegistrationWrites
 from tegata.store.revocation import RevocationReads, RevocationWrites
 from tegata.store.tenancy import TenancyReads, TenancyWrites
-from tegata.store.unit import Withdraw
+from tegata.store.unit import ActJournal, Withdraw
 
 
 class Unit(
@@ -22,12 +24,22 @@ class Unit(
     RevocationWrites,
     RegistrationWrites,
     RefusedKeyWrites,
+    NoticeWrites,
     TenancyWrites,
+    NodeWrites,
 ):
     """A unit of work with the writes of every room."""
 
 
-class Store(KeyReads, RevocationReads, RegistrationReads, RefusedKeyReads, TenancyReads):
+class Store(
+    KeyReads,
+    RevocationReads,
+    RegistrationReads,
+    RefusedKeyReads,
+    NoticeReads,
+    TenancyReads,
+    NodeReads,
+):
     """Implements the stores of every room."""
 
     def __init__(
@@ -38,6 +50,7 @@ class Store(KeyReads, RevocationReads, RegistrationReads, RefusedKeyReads, Tenan
         randomness: Randomness,
         public_url: str,
         withdraw: Withdraw,
+        journal: ActJournal | None,
     ) -> None:
         RevocationReads.__init__(self)
         RefusedKeyReads.__init__(self)
@@ -47,6 +60,7 @@ class Store(KeyReads, RevocationReads, RegistrationReads, RefusedKeyReads, Tenan
         self.randomness = randomness
         self.public_url = public_url
         self.withdraw = withdraw
+        self.journal = journal
 
     def require_room(self) -> None:
         """`Problem(storage.exhausted)` when new work must not start for want of disk space."""
@@ -74,7 +88,15 @@ class OpenedUnit:
             kind: await store.data_keys.sealer(scope.tenant, kind)
             for kind in (DataKeyKind.DISCLOSURE, DataKeyKind.CA_RECORDS)
         }
-        return Unit(store.database, scope, sealers, store.clock, store.randomness, store.withdraw)
+        return Unit(
+            store.database,
+            scope,
+            sealers,
+            store.clock,
+            store.randomness,
+            store.withdraw,
+            store.journal,
+        )
 
     async def __aexit__(self, *_raised: object) -> None:
         pass

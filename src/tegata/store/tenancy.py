@@ -14,6 +14,7 @@ from tegata.kernel.scope import PLATFORM_TENANT, TenantScope
 from tegata.kernel.signing import DataKeyKind
 from tegata.store import schema
 from tegata.store.instants import from_milliseconds, to_milliseconds
+from tegata.store.negative import state_act, token_act
 from tegata.store.reads import ReadsBase
 from tegata.store.schema import audit_event, tenant, token
 from tegata.store.statement import NO_OFFSET, Row, Statement
@@ -134,8 +135,11 @@ class TenancyWrites(UnitBase):
             created_at=to_milliseconds(opened.created_at),
         )
 
-    def set_tenant_state(self, state: TenantState) -> None:
-        """Change the state of the unit's tenant."""
+    def set_tenant_state(self, state: TenantState, *, resumed: bool = False) -> None:
+        """Change the state of the unit's tenant; `resumed` when it was suspended."""
+        act = state_act(self.scope.tenant, state, resumed=resumed)
+        if act is not None:
+            self._act(act)
         self._execute(
             _SET_STATE,
             {"tenant": self.scope.tenant, "new_state": state.value},
@@ -160,6 +164,7 @@ class TenancyWrites(UnitBase):
 
     def revoke_token(self, token: TokenId, now: datetime) -> None:
         """Revoke a token; the unit fails with token.unknown when there is none to revoke."""
+        self._act(token_act(self.scope.tenant, token, now))
         self._execute(
             _REVOKE_TOKEN,
             {"tenant": self.scope.tenant, "token": token, "now": to_milliseconds(now)},

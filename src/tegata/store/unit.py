@@ -8,6 +8,7 @@ states how many rows it expects to change, and the unit fails when they are not 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,19 +16,27 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
-from sqlalchemy import Table
+from sqlalchemy import Table, bindparam
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tegata.issuance.serials import serial_octets
 from tegata.kernel.event import SALT_OCTETS, AuditEvent, ChainedEvent, chain_event, disclose
 from tegata.kernel.ids import IssuerId, TenantId
+from tegata.kernel.negative import ActPlace, NegativeAct
 from tegata.kernel.ports import Clock, Randomness
-from tegata.kernel.problem import ProblemCode
+from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import DataKeyKind, Sealer
 from tegata.store.instants import to_milliseconds
-from tegata.store.schema import status_change
+from tegata.store.schema import negative_act, status_change
 from tegata.store.statement import Parameters, Row, Statement
 
+# Who looks back sees a change, however many there were in that millisecond.
+_STATUS_CHANGED = Statement(
+    upsert(status_change)
+    .values({name: bindparam(name) for name in ("tenant", "issuer", "serial", "changed_at")})
+    .on_conflict_do_nothing(index_elements=["changed_at", "issuer", "serial"])
+)
 # Told of every certificate whose status this node has changed.
 Withdraw = Callable[[IssuerId, int], None]
 
@@ -78,6 +87,18 @@ class Committer(Protocol):
         ...
 
 
+class ActJournal(Protocol):
+    """A node's journal of negative acts, outside the database (ADR 15)."""
+
+    async def begin(self, acts: Sequence[NegativeAct]) -> Sequence[ActPlace]:
+        """Make acts durable before they are done. Raises `Problem` with the storage codes."""
+        ...
+
+    async def end(self, places: Sequence[ActPlace], *, done: bool, lifts: bool) -> None:
+        """Say that acts were done, or refused; durable on return when they lift others."""
+        ...
+
+
 class UnitBase:
     """The part of a unit that every room's writes rest on."""
 
@@ -89,7 +110,10 @@ class UnitBase:
         clock: Clock,
         randomness: Randomness,
         withdraw: Withdraw,
+        journal: ActJournal | None = None,
     ) -> None:
+        self._journal = journal
+        self._acts: list[NegativeAct] = []
         self.scope = scope
         self._committer = committer
         self._withdraw = withdraw
@@ -119,8 +143,20 @@ class UnitBase:
         """Let this unit use the disk space kept in reserve: revocations and refusals."""
         self._intent.essential = True
 
+    def replay(self, place: ActPlace) -> None:
+        """This unit does a journaled act again: it is not journaled another time."""
+        self._journal = None
+        self._insert(negative_act, node=place.node, place=place.place)
+
     async def commit(self) -> None:
         """Apply everything, durably, or raise `Problem` and apply nothing."""
+        if not self._acts or self._journal is None:
+            await self._apply()
+            return
+        # A caller that gives up leaves no act half told.
+        await asyncio.shield(asyncio.create_task(self._commit_acts(self._journal)))
+
+    async def _apply(self) -> None:
         try:
             await self._committer.apply(self._intent)
         finally:
@@ -128,14 +164,37 @@ class UnitBase:
             for issuer, serial in self._changed:
                 self._withdraw(issuer, serial)
 
+    async def _commit_acts(self, journal: ActJournal) -> None:
+        # First outside the database, then in it: what anybody can see done is in the journal,
+        # and which of the journal's acts a database holds is written in the act's transaction.
+        places = await journal.begin(self._acts)
+        for place in places:
+            self._insert(negative_act, node=place.node, place=place.place)
+        lifts = any(act.lifts for act in self._acts)
+        try:
+            await self._apply()
+        except Problem as problem:
+            # What may stand stays open: the next start looks, and completes it.
+            if problem.code is not ProblemCode.OUTCOME_UNKNOWN:
+                await journal.end(places, done=False, lifts=False)
+            raise
+        await journal.end(places, done=True, lifts=lifts)
+
+    def _act(self, act: NegativeAct) -> None:
+        """Have an act of this unit journaled."""
+        self._acts.append(act)
+
     def _status_changed(self, issuer: IssuerId, serial: int) -> None:
         """Say that what is known of a certificate's status is no longer true."""
-        self._insert(
-            status_change,
-            tenant=self.scope.tenant,
-            issuer=issuer,
-            serial=serial_octets(serial),
-            changed_at=to_milliseconds(self._clock.now()),
+        self._execute(
+            _STATUS_CHANGED,
+            {
+                "tenant": self.scope.tenant,
+                "issuer": issuer,
+                "serial": serial_octets(serial),
+                "changed_at": to_milliseconds(self._clock.now()),
+            },
+            expect=None,
         )
         self._changed.append((issuer, serial))
 

@@ -33,6 +33,7 @@ class Action(StrEnum):
     CERTIFICATES_READ = "certificates.read"
     CERTIFICATES_REVOKE = "certificates.revoke"
     ISSUERS_READ = "issuers.read"
+    NOTICES_MANAGE = "notices.manage"
     PROFILES_READ = "profiles.read"
     TOKENS_MANAGE = "tokens.manage"
     REFUSED_KEYS_MANAGE = "refused-keys.manage"

@@ -49,8 +49,8 @@ class TenancyUnit(Protocol):
         """Record a tenant."""
         ...
 
-    def set_tenant_state(self, state: TenantState) -> None:
-        """Change the state of the unit's tenant."""
+    def set_tenant_state(self, state: TenantState, *, resumed: bool = False) -> None:
+        """Change the state of the unit's tenant; `resumed` when it was suspended."""
         ...
 
     def add_data_key(self, kind: DataKeyKind, wrapped: bytes, now: datetime) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tegata.issuance.hierarchy import HierarchyService
 from tegata.issuance.model import Issuer
@@ -115,6 +115,39 @@ class TenantService:
         if found is None:
             raise Problem(ProblemCode.TENANT_UNKNOWN, "no such tenant")
         return found
+
+    async def suspend(self, scope: TenantScope, tenant: TenantId, digest: bytes) -> Tenant:
+        """Refuse a tenant's tokens from now on, elsewhere within two seconds. Its certificates'
+        status is answered as before. Asking again changes nothing."""
+        found = await self.get_tenant(scope, tenant)
+        if tenant == PLATFORM_TENANT or found.state is TenantState.OPENING:
+            raise Problem(ProblemCode.TENANT_UNKNOWN, "no tenant that can be suspended")
+        if found.state is TenantState.SUSPENDED:
+            return found
+        return await self._set_state(scope, found, TenantState.SUSPENDED, "suspend", digest)
+
+    async def resume(self, scope: TenantScope, tenant: TenantId, digest: bytes) -> Tenant:
+        """Let a suspended tenant work again. Asking again changes nothing."""
+        found = await self.get_tenant(scope, tenant)
+        if found.state is not TenantState.SUSPENDED:
+            return found
+        return await self._set_state(scope, found, TenantState.ACTIVE, "resume", digest)
+
+    async def _set_state(
+        self, scope: TenantScope, tenant: Tenant, state: TenantState, act: str, digest: bytes
+    ) -> Tenant:
+        # First the operator's own record: an act without an effect, never the other way round.
+        async with self.store.open_unit(scope, essential=True) as unit:
+            unit.essential()
+            unit.audit(_tenant_event(scope, act, tenant.id, digest, tenant.name))
+            await unit.commit()
+        own = TenantScope(tenant.id, scope.actor)
+        async with self.store.open_unit(own, essential=True) as unit:
+            unit.essential()
+            unit.set_tenant_state(state, resumed=state is TenantState.ACTIVE)
+            unit.audit(_tenant_event(own, act, tenant.id, digest, tenant.name))
+            await unit.commit()
+        return replace(tenant, state=state)
 
     async def list_tenants(self, scope: TenantScope) -> Sequence[Tenant]:
         """The tenants that the scope may see."""

@@ -34,6 +34,7 @@ _UNAUTHORIZED = {
     ProblemCode.CERTIFICATE_UNKNOWN,
 }
 _INTERNAL = {
+    ProblemCode.MAIL_UNAVAILABLE,
     ProblemCode.CERTIFICATE_REVOKED,
     ProblemCode.CERTIFICATE_NOT_HELD,
     ProblemCode.REASON_UNKNOWN,
@@ -48,6 +49,7 @@ _INTERNAL = {
     ProblemCode.LINT_REFUSED,
     ProblemCode.SERIAL_NOT_RESERVED,
     ProblemCode.KEY_PURPOSE_REFUSED,
+    ProblemCode.KEY_ALGORITHM_REFUSED,
     ProblemCode.IDEMPOTENCY_MISMATCH,
     ProblemCode.IDEMPOTENCY_IN_PROGRESS,
     ProblemCode.CONFLICT,

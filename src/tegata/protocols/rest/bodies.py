@@ -13,6 +13,7 @@ from tegata.issuance.serials import serial_text
 from tegata.issuance.shards import shard_url
 from tegata.pkix.certificate import encode_pem
 from tegata.registration.model import CertificateEntry, RefusedKey
+from tegata.registration.notice import DAYS_DEFAULT
 from tegata.revocation.model import CertificateStatus
 from tegata.tenancy.model import Tenant, Token
 from tegata.tenancy.ports import RecordedEvent
@@ -76,6 +77,15 @@ class NewTenant(RequestBody):
     name: Name
 
 
+class NoticeSettings(RequestBody):
+    """Who is told before certificates expire, how many days before, in which language (en, ja).
+    Without addresses nobody is told."""
+
+    addresses: list[str]
+    days: list[int] = msgspec.field(default_factory=lambda: list(DAYS_DEFAULT))
+    language: str = "en"
+
+
 class RevocationBody(msgspec.Struct):
     """When and why a certificate was revoked."""
 
@@ -136,6 +146,8 @@ class IssuerBody(msgspec.Struct):
     id: str
     name: str
     kind: str
+    key_algorithm: str
+    signature_algorithm: str
     parent: str | None
     not_before: str
     not_after: str
@@ -292,6 +304,8 @@ def issuer_body(issuer: Issuer) -> IssuerBody:
         id=issuer.id,
         name=issuer.name,
         kind=issuer.key.purpose,
+        key_algorithm=issuer.key.algorithm,
+        signature_algorithm=issuer.key.signature_algorithm,
         parent=issuer.parent,
         not_before=_text(issuer.not_before),
         not_after=_text(issuer.facts.not_after) if issuer.facts.not_after else "",

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-
 from tegata.kernel.ids import CertificateId, IssuerId
-from tegata.kernel.problem import Problem, ProblemCode
 from tegata.profiles.catalogue import CATALOGUE
 from tegata.profiles.model import Profile
 from tegata.protocols.rest.bodies import (
@@ -22,8 +18,9 @@ from tegata.protocols.rest.bodies import (
     certificate_item,
     issuer_body,
 )
-from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation, Parameter, id_schema
-from tegata.registration.model import PAGE_DEFAULT, PAGE_MAXIMUM, CertificateQuery
+from tegata.protocols.rest.download import FORMS, chosen_form, download
+from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation, Parameter
+from tegata.protocols.rest.search import SEARCH_PARAMETERS, certificate_query
 from tegata.revocation.model import CertificateStatus, Status
 from tegata.tenancy.model import Action
 
@@ -54,56 +51,22 @@ async def get_certificate(call: Call[NoBody]) -> Answer:
         scope, CertificateId(call.path["certificate"])
     )
     call.principal.require_issuer(issuer.id)
+    form = chosen_form(call.query, call.accept)
+    if form is not None:
+        return Answer(None, download=download(form, certificate, issuer))
     status = await call.services.revocation.status(scope, certificate)
     return Answer(certificate_body(certificate, issuer, status))
 
 
 async def list_certificates(call: Call[NoBody]) -> Answer:
-    """Certificates, newest first."""
-    query = _query(call)
+    """Certificates, in the order of what is searched by."""
+    query = certificate_query(call)
     if query.issuer is not None:
         call.principal.require_issuer(query.issuer)
-    entries = await call.services.enrolment.search(call.principal.scope, query)
-    visible = [entry for entry in entries if call.principal.sees_issuer(entry.issuer)]
-    full = len(entries) == query.limit
+    page = await call.services.enrolment.search(call.principal.scope, query)
     return Answer(
-        CertificatePage(
-            [certificate_item(entry) for entry in visible], entries[-1].id if full else None
-        )
+        CertificatePage([certificate_item(entry) for entry in page.entries], page.following)
     )
-
-
-def _query(call: Call[NoBody]) -> CertificateQuery:
-    given = call.query
-    issuer, before = given.get("issuer"), given.get("after")
-    if "serial" in given and "dns_name" in given:
-        raise Problem(ProblemCode.REQUEST_MALFORMED, "search by serial or by dns_name, not both")
-    return CertificateQuery(
-        issuer=IssuerId(issuer) if issuer is not None else None,
-        serial=_serial(given["serial"]) if "serial" in given else None,
-        dns_name=given.get("dns_name"),
-        before=CertificateId(before) if before is not None else None,
-        limit=page_limit(given),
-    )
-
-
-def page_limit(given: Mapping[str, str]) -> int:
-    """The page size asked for, within bounds."""
-    text = given.get("limit", str(PAGE_DEFAULT))
-    # Few digits before it is read as a number: leading zeros must not hide more of them.
-    if not (re.fullmatch(r"[0-9]{1,6}", text) and 1 <= int(text) <= PAGE_MAXIMUM):
-        raise Problem(ProblemCode.REQUEST_MALFORMED, f"limit is 1 to {PAGE_MAXIMUM}")
-    return int(text)
-
-
-def _serial(text: str) -> int:
-    digits = text.replace(":", "")
-    if not re.fullmatch(r"[0-9A-Fa-f]+", digits):
-        raise Problem(ProblemCode.REQUEST_MALFORMED, "serial is hexadecimal")
-    serial = int(digits, 16)
-    if not 0 < serial < 1 << 160:
-        raise Problem(ProblemCode.REQUEST_MALFORMED, "serial has at most 20 octets")
-    return serial
 
 
 async def revoke_certificate(call: Call[RevocationRequest]) -> Answer:
@@ -164,17 +127,6 @@ def _profile(profile: Profile) -> ProfileBody:
     )
 
 
-PAGE_LIMIT = Parameter(
-    "limit",
-    "items on a page",
-    {"type": "integer", "minimum": 1, "maximum": PAGE_MAXIMUM, "default": PAGE_DEFAULT},
-)
-_PAGE = (PAGE_LIMIT, Parameter("after", "the `next` of the page before", id_schema("crt")))
-# 1 to 20 octets (RFC 5280 section 4.1.2.2), with colons between them or without.
-_SERIAL = "^[0-9A-Fa-f]{1,2}(:?[0-9A-Fa-f]{2}){0,19}$"
-# RFC 1035 section 2.3.4, as text.
-_DNS_NAME: Mapping[str, str | int] = {"type": "string", "minLength": 1, "maxLength": 253}
-
 OPERATIONS = (
     Operation(
         "POST", "/v1/certificates", "issueCertificate", "Issue a certificate",
@@ -182,23 +134,17 @@ OPERATIONS = (
         NewCertificate, CertificateBody, 201, issue_certificate, idempotent=True,
     ),
     Operation(
-        "GET", "/v1/certificates", "listCertificates", "List certificates, newest first",
+        "GET", "/v1/certificates", "listCertificates", "List and search certificates",
         Action.CERTIFICATES_READ, "registration:certificate:list",
         NoBody, CertificatePage, 200, list_certificates,
-        (
-            Parameter("issuer", "only of this issuer", id_schema("iss")),
-            Parameter(
-                "serial", "only with this serial number (hexadecimal)",
-                {"type": "string", "pattern": _SERIAL},
-            ),
-            Parameter("dns_name", "only with this subject alternative name", _DNS_NAME),
-            *_PAGE,
-        ),
+        SEARCH_PARAMETERS,
     ),
     Operation(
         "GET", "/v1/certificates/{certificate}", "getCertificate", "Get a certificate",
         Action.CERTIFICATES_READ, "registration:certificate:get",
         NoBody, CertificateBody, 200, get_certificate,
+        (Parameter("format", "; ".join(("json", *FORMS)) + "; goes before Accept"),),
+        media_types=tuple(form.media_type for form in FORMS.values()),
     ),
     Operation(
         "POST", "/v1/certificates/{certificate}/revoke", "revokeCertificate",

@@ -101,6 +101,7 @@ def _responses(operation: Operation[Any], references: Mapping[type[msgspec.Struc
     success: Json = {"description": operation.summary}
     if operation.answer is not None:
         success["content"] = {"application/json": {"schema": references[operation.answer]}}
+        success["content"] |= {media_type: {} for media_type in operation.media_types}
     problem = {"content": {MEDIA_TYPE: {"schema": references[ProblemBody]}}}
     statuses = sorted({entry.status for entry in TABLE.values()})
     responses: Json = {str(operation.status): success}

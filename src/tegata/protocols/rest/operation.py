@@ -18,6 +18,7 @@ from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.wording import choose_language
 from tegata.protocols.http import Request, Response
 from tegata.protocols.rest.problems import problem_response
+from tegata.registration.notices import NoticeService
 from tegata.registration.screening import RefusedKeyService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.service import RevocationService
@@ -40,6 +41,7 @@ class Services:
     enrolment: EnrolmentService
     revocation: RevocationService
     refused_keys: RefusedKeyService
+    notices: NoticeService
     base_url: str
 
 
@@ -54,6 +56,16 @@ class Call(Generic[Body]):
     query: Mapping[str, str]
     idempotency_key: str | None
     digest: bytes
+    accept: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """An answer that is a file, not JSON."""
+
+    octets: bytes
+    media_type: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,7 @@ class Answer:
 
     body: msgspec.Struct | None
     location: str | None = None
+    download: Download | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +94,7 @@ def id_schema(prefix: str) -> Mapping[str, str | int]:
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[Body]):
     """One route: what it takes, gives and needs. `event` is the action its refusals stand under
-    in the audit record."""
+    in the audit record; `media_types` what it may answer with beside JSON."""
 
     method: str
     path: str
@@ -95,6 +108,7 @@ class Operation(Generic[Body]):
     act: Callable[[Call[Body]], Awaitable[Answer]]
     query: tuple[Parameter, ...] = ()
     idempotent: bool = False
+    media_types: tuple[str, ...] = ()
 
     @property
     def takes_body(self) -> bool:
@@ -158,6 +172,7 @@ class Endpoint(Generic[Body]):
             query=given,
             idempotency_key=request.find_header(b"idempotency-key"),
             digest=digest,
+            accept=request.header(b"accept"),
         )
 
     def _decode(self, request: Request, octets: bytes) -> Body:
@@ -195,6 +210,13 @@ class Endpoint(Generic[Body]):
 
     def _respond(self, answer: Answer) -> Response:
         headers = {"cache-control": "no-store"}
+        if self._operation.media_types:
+            headers["vary"] = "accept"
+        if answer.download is not None:
+            name = answer.download.name
+            headers["content-disposition"] = f'attachment; filename="{name}"'
+            media_type = answer.download.media_type
+            return Response(self._operation.status, answer.download.octets, media_type, headers)
         if answer.location is not None:
             headers["location"] = self._services.base_url + answer.location
         if answer.body is None:

@@ -61,6 +61,9 @@ TABLE = {
     ),
     ProblemCode.SERIAL_NOT_RESERVED: HttpProblem(500, "The serial number is not reserved"),
     ProblemCode.KEY_PURPOSE_REFUSED: HttpProblem(500, "The key may not sign this"),
+    ProblemCode.KEY_ALGORITHM_REFUSED: HttpProblem(
+        422, "The key cannot be of that algorithm, or cannot sign that way"
+    ),
     ProblemCode.IDEMPOTENCY_MISMATCH: HttpProblem(
         422, "The idempotency key was used for another request"
     ),
@@ -72,6 +75,7 @@ TABLE = {
     ProblemCode.STORAGE_EXHAUSTED: HttpProblem(503, "There is no space for new work now"),
     ProblemCode.STORAGE_UNAVAILABLE: HttpProblem(503, "The database cannot be used now"),
     ProblemCode.OUTCOME_UNKNOWN: HttpProblem(503, "Whether the request was carried out is unknown"),
+    ProblemCode.MAIL_UNAVAILABLE: HttpProblem(503, "Mail cannot be sent now"),
     ProblemCode.OVERLOADED: HttpProblem(503, "The service is too busy now"),
 }
 # Seconds after which trying again makes sense (RFC 9110 section 10.2.3).

@@ -8,8 +8,8 @@ from tegata.protocols.rest.bodies import (
     RefusedKeyPage,
     refused_key_body,
 )
-from tegata.protocols.rest.certificates import PAGE_LIMIT, page_limit
 from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation, Parameter
+from tegata.protocols.rest.search import PAGE_LIMIT, page_limit
 from tegata.tenancy.model import Action
 
 _DIGITS = 64

@@ -18,8 +18,8 @@ from tegata.protocols.rest.bodies import (
     tenant_body,
     token_body,
 )
-from tegata.protocols.rest.certificates import PAGE_LIMIT, page_limit
 from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation, Parameter
+from tegata.protocols.rest.search import PAGE_LIMIT, page_limit
 from tegata.tenancy.model import Action
 
 
@@ -80,6 +80,22 @@ async def create_tenant_token(call: Call[NewTenantToken]) -> Answer:
     return Answer(token_body(token, secret))
 
 
+async def suspend_tenant(call: Call[NoBody]) -> Answer:
+    """Refuse a tenant's tokens from now on."""
+    tenant = await call.services.tenants.suspend(
+        call.principal.scope, TenantId(call.path["tenant"]), call.digest
+    )
+    return Answer(tenant_body(tenant))
+
+
+async def resume_tenant(call: Call[NoBody]) -> Answer:
+    """Let a suspended tenant work again."""
+    tenant = await call.services.tenants.resume(
+        call.principal.scope, TenantId(call.path["tenant"]), call.digest
+    )
+    return Answer(tenant_body(tenant))
+
+
 async def list_tenants(call: Call[NoBody]) -> Answer:
     """The platform's tenants."""
     tenants = await call.services.tenants.list_tenants(call.principal.scope)
@@ -133,6 +149,16 @@ OPERATIONS = (
         "Create an administrator's token for a tenant (operators only)",
         Action.TENANTS_MANAGE, "tenancy:tenant:create-token", NewTenantToken, TokenBody, 201,
         create_tenant_token,
+    ),
+    Operation(
+        "POST", "/v1/tenants/{tenant}/suspend", "suspendTenant",
+        "Suspend a tenant (operators only)", Action.TENANTS_MANAGE, "tenancy:tenant:suspend",
+        NoBody, TenantBody, 200, suspend_tenant,
+    ),
+    Operation(
+        "POST", "/v1/tenants/{tenant}/resume", "resumeTenant",
+        "Let a suspended tenant work again (operators only)", Action.TENANTS_MANAGE,
+        "tenancy:tenant:resume", NoBody, TenantBody, 200, resume_tenant,
     ),
     Operation(
         "GET", "/v1/tenants", "listTenants", "List tenants (operators only)",

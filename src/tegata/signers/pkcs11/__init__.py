@@ -1,6 +1,7 @@
 """Keys in a hardware security module, through PKCS#11 v2.40 and nothing but ctypes."""
 
 from tegata.signers.pkcs11.errors import (
+    NOT_OFFERED,
     AmbiguousObjectError,
     DuplicateKeyError,
     ForkedProcessError,
@@ -14,6 +15,7 @@ from tegata.signers.pkcs11.errors import (
 from tegata.signers.pkcs11.token import Pkcs11Token, open_token
 
 __all__ = [
+    "NOT_OFFERED",
     "AmbiguousObjectError",
     "DuplicateKeyError",
     "ForkedProcessError",

@@ -35,6 +35,7 @@ CKO_SECRET_KEY: Final = 4
 CKK_RSA: Final = 0x00
 CKK_EC: Final = 0x03
 CKK_AES: Final = 0x1F
+CKK_EC_EDWARDS: Final = 0x40
 
 CKA_CLASS: Final = 0x000
 CKA_TOKEN: Final = 0x001
@@ -63,11 +64,22 @@ CKA_EC_PARAMS: Final = 0x180
 CKA_EC_POINT: Final = 0x181
 
 CKM_RSA_PKCS_KEY_PAIR_GEN: Final = 0x0000
-CKM_SHA256_RSA_PKCS: Final = 0x0040
+CKM_RSA_PKCS: Final = 0x0001
+CKM_RSA_PKCS_PSS: Final = 0x000D
+CKM_SHA256: Final = 0x0250
+CKM_SHA384: Final = 0x0260
+CKM_SHA512: Final = 0x0270
 CKM_EC_KEY_PAIR_GEN: Final = 0x1040
 CKM_ECDSA: Final = 0x1041
+# PKCS#11 v3.0; older modules have them under the same numbers.
+CKM_EC_EDWARDS_KEY_PAIR_GEN: Final = 0x1055
+CKM_EDDSA: Final = 0x1057
 CKM_AES_KEY_GEN: Final = 0x1080
 CKM_AES_GCM: Final = 0x1087
+
+CKG_MGF1_SHA256: Final = 2
+CKG_MGF1_SHA384: Final = 3
+CKG_MGF1_SHA512: Final = 4
 
 
 class Version(ctypes.Structure):
@@ -141,11 +153,19 @@ class Attribute(ctypes.Structure):
 class Mechanism(ctypes.Structure):
     """CK_MECHANISM."""
 
+    kind: int
+
     _fields_ = [
         ("kind", CK_ULONG),
         ("parameter", ctypes.c_void_p),
         ("parameter_length", CK_ULONG),
     ]
+
+
+class PssParameters(ctypes.Structure):
+    """CK_RSA_PKCS_PSS_PARAMS."""
+
+    _fields_ = [("hash", CK_ULONG), ("mgf", CK_ULONG), ("salt_length", CK_ULONG)]
 
 
 class GcmParameters(ctypes.Structure):
@@ -201,6 +221,7 @@ _PROTOTYPES: Final[Mapping[str, tuple[type, ...]]] = MappingProxyType(
     {
         "C_Initialize": (ctypes.POINTER(InitializeArguments),),
         "C_GetSlotList": (ctypes.c_ubyte, ctypes.c_void_p, _ULONG_OUT),
+        "C_GetMechanismList": (CK_ULONG, ctypes.c_void_p, _ULONG_OUT),
         "C_GetTokenInfo": (CK_ULONG, ctypes.POINTER(TokenInfo)),
         "C_OpenSession": (CK_ULONG, CK_ULONG, ctypes.c_void_p, ctypes.c_void_p, _ULONG_OUT),
         "C_CloseSession": (CK_ULONG,),

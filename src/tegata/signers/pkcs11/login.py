@@ -58,6 +58,15 @@ class Login:
         self.module.call("C_OpenSession", slot, flags, None, None, ctypes.byref(handle))
         return handle.value
 
+    def mechanisms(self) -> frozenset[int]:
+        """The numbers (CKM) of what the token can do."""
+        slot = find_slot(self.module, self._label)
+        count = CK_ULONG()
+        self.module.call("C_GetMechanismList", slot, None, ctypes.byref(count))
+        found = (CK_ULONG * max(count.value, 1))()
+        self.module.call("C_GetMechanismList", slot, found, ctypes.byref(count))
+        return frozenset(found[: count.value])
+
     def is_logged_in(self, session: int) -> bool:
         """Whether the user is logged in, as the token sees it."""
         info = SessionInfo()

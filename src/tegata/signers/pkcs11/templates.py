@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from tegata.kernel.signing import KeyAlgorithm
 from tegata.signers.pkcs11.api import (
     CKA_ALWAYS_SENSITIVE,
     CKA_CLASS,
@@ -30,8 +32,10 @@ from tegata.signers.pkcs11.api import (
     CKA_WRAP,
     CKK_AES,
     CKK_EC,
+    CKK_EC_EDWARDS,
     CKK_RSA,
     CKM_AES_KEY_GEN,
+    CKM_EC_EDWARDS_KEY_PAIR_GEN,
     CKM_EC_KEY_PAIR_GEN,
     CKM_RSA_PKCS_KEY_PAIR_GEN,
     CKO_PRIVATE_KEY,
@@ -40,7 +44,13 @@ from tegata.signers.pkcs11.api import (
     Mechanism,
     Template,
 )
-from tegata.signers.pkcs11.der import P256_PARAMETERS
+from tegata.signers.pkcs11.der import (
+    ED25519_PARAMETERS,
+    P256_PARAMETERS,
+    P384_PARAMETERS,
+    P521_PARAMETERS,
+)
+from tegata.signers.pkcs11.signing import RSA_BITS
 
 # What must hold of every private and secret key, from its making on
 # (PKCS#11 v2.40 sections 4.9 and 4.10).
@@ -78,15 +88,32 @@ class SecretKey:
     secret: Template
 
 
-def p256(label: str, key_id: bytes) -> KeyPair:
-    """A P-256 key pair for signing."""
-    return _pair(CKM_EC_KEY_PAIR_GEN, CKK_EC, label, key_id, (CKA_EC_PARAMS, P256_PARAMETERS))
+_EC = (CKM_EC_KEY_PAIR_GEN, CKK_EC)
+_EDWARDS = (CKM_EC_EDWARDS_KEY_PAIR_GEN, CKK_EC_EDWARDS)
+_RSA = (CKM_RSA_PKCS_KEY_PAIR_GEN, CKK_RSA)
+# For each algorithm the mechanism that makes its keys, their type, and their parameters.
+_PAIRS: Final[Mapping[KeyAlgorithm, tuple[int, int, tuple[tuple[int, bytes | int], ...]]]] = {
+    KeyAlgorithm.P256: (*_EC, ((CKA_EC_PARAMS, P256_PARAMETERS),)),
+    KeyAlgorithm.P384: (*_EC, ((CKA_EC_PARAMS, P384_PARAMETERS),)),
+    KeyAlgorithm.P521: (*_EC, ((CKA_EC_PARAMS, P521_PARAMETERS),)),
+    KeyAlgorithm.ED25519: (*_EDWARDS, ((CKA_EC_PARAMS, ED25519_PARAMETERS),)),
+    **{
+        algorithm: (*_RSA, ((CKA_MODULUS_BITS, bits), (CKA_PUBLIC_EXPONENT, _F4)))
+        for algorithm, bits in RSA_BITS.items()
+    },
+}
 
 
-def rsa(label: str, key_id: bytes, bits: int) -> KeyPair:
-    """An RSA key pair for signing, with the public exponent 65537."""
-    size, exponent = (CKA_MODULUS_BITS, bits), (CKA_PUBLIC_EXPONENT, _F4)
-    return _pair(CKM_RSA_PKCS_KEY_PAIR_GEN, CKK_RSA, label, key_id, size, exponent)
+def find_mechanism(algorithm: KeyAlgorithm) -> int | None:
+    """The mechanism that makes keys of an algorithm; None where PKCS#11 v2.40 has none."""
+    known = _PAIRS.get(algorithm)
+    return None if known is None else known[0]
+
+
+def key_pair(algorithm: KeyAlgorithm, label: str, key_id: bytes) -> KeyPair:
+    """A key pair for signing; RSA's public exponent is 65537."""
+    mechanism, key_type, parameters = _PAIRS[algorithm]
+    return _pair(mechanism, key_type, label, key_id, *parameters)
 
 
 def _pair(

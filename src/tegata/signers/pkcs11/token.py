@@ -7,14 +7,15 @@ caller verifies each of them once before release, as it would any back end's.
 from __future__ import annotations
 
 import ctypes
-import hashlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Final, Self, TypeVar
 
+from tegata.kernel.signing import KeyAlgorithm, SignatureAlgorithm
 from tegata.signers.pkcs11 import templates
 from tegata.signers.pkcs11.api import (
     CKA_CLASS,
+    CKA_EC_PARAMS,
     CKA_EC_POINT,
     CKA_ID,
     CKA_KEY_TYPE,
@@ -23,10 +24,8 @@ from tegata.signers.pkcs11.api import (
     CKA_PUBLIC_EXPONENT,
     CKK_AES,
     CKK_EC,
-    CKK_RSA,
+    CKK_EC_EDWARDS,
     CKM_AES_GCM,
-    CKM_ECDSA,
-    CKM_SHA256_RSA_PKCS,
     CKO_PRIVATE_KEY,
     CKO_PUBLIC_KEY,
     CKO_SECRET_KEY,
@@ -36,8 +35,8 @@ from tegata.signers.pkcs11.api import (
     load_module,
 )
 from tegata.signers.pkcs11.der import (
-    encode_p256_public_key,
-    encode_p256_signature,
+    encode_ec_public_key,
+    encode_ed25519_public_key,
     encode_rsa_public_key,
 )
 from tegata.signers.pkcs11.errors import (
@@ -58,11 +57,11 @@ from tegata.signers.pkcs11.errors import (
 from tegata.signers.pkcs11.login import Login
 from tegata.signers.pkcs11.pool import SessionPool
 from tegata.signers.pkcs11.session import GCM_TAG_SIZE, Criterion, Session
+from tegata.signers.pkcs11.signing import TOKEN_SIGNATURES
 
 T = TypeVar("T")
 
 DEFAULT_SESSIONS: Final = 4
-RSA_BITS: Final = (2048, 3072, 4096)
 GCM_NONCE_SIZE: Final = 12
 
 # What a new session and a fresh look at the objects may cure. Handles are among them because
@@ -82,12 +81,6 @@ _CURABLE: Final = frozenset(
     }
 )
 
-_ECDSA: Final = Mechanism(kind=CKM_ECDSA)
-_SHA256_RSA_PKCS: Final = Mechanism(kind=CKM_SHA256_RSA_PKCS)
-
-# Keys are looked for by type too: SoftHSM begins to sign with a key of the wrong one.
-_EC_KEY: Final = ((CKA_CLASS, CKO_PRIVATE_KEY), (CKA_KEY_TYPE, CKK_EC))
-_RSA_KEY: Final = ((CKA_CLASS, CKO_PRIVATE_KEY), (CKA_KEY_TYPE, CKK_RSA))
 _AES_KEY: Final = ((CKA_CLASS, CKO_SECRET_KEY), (CKA_KEY_TYPE, CKK_AES))
 
 
@@ -121,6 +114,7 @@ class Pkcs11Token:
     def __init__(self, login: Login, sessions: list[Session]) -> None:
         self._login = login
         self._module = login.module
+        self._mechanisms = login.mechanisms()
         self._pool = SessionPool(sessions)
 
     def __enter__(self) -> Self:
@@ -138,15 +132,19 @@ class Pkcs11Token:
 
     # Making and destroying
 
-    def generate_p256(self, label: str, key_id: bytes) -> bytes:
-        """Make a P-256 key pair that only signs: its SubjectPublicKeyInfo in DER."""
-        return self._generate(templates.p256(label, _checked(key_id)), key_id)
+    def offers(self, algorithm: KeyAlgorithm, signature_algorithm: SignatureAlgorithm) -> bool:
+        """Whether the token says that it makes such keys and such signatures."""
+        signature = TOKEN_SIGNATURES.get(signature_algorithm)
+        maker = templates.find_mechanism(algorithm)
+        return (
+            signature is not None
+            and maker is not None
+            and {maker, signature.mechanism.kind} <= self._mechanisms
+        )
 
-    def generate_rsa(self, label: str, key_id: bytes, bits: int) -> bytes:
-        """Make an RSA key pair that only signs: its SubjectPublicKeyInfo in DER."""
-        if bits not in RSA_BITS:
-            raise ValueError(f"an RSA key has one of {RSA_BITS} bits, not {bits}")
-        return self._generate(templates.rsa(label, _checked(key_id), bits), key_id)
+    def generate(self, algorithm: KeyAlgorithm, label: str, key_id: bytes) -> bytes:
+        """Make a key pair that only signs: its SubjectPublicKeyInfo in DER."""
+        return self._generate(templates.key_pair(algorithm, label, _checked(key_id)), key_id)
 
     def find_public_key(self, key_id: bytes) -> bytes | None:
         """The SubjectPublicKeyInfo of a key pair, in DER, if the token holds it."""
@@ -197,21 +195,21 @@ class Pkcs11Token:
 
     # Signing
 
-    def sign_ecdsa_sha256(self, key_id: bytes, message: bytes) -> bytes:
-        """Sign with P-256 and SHA-256: an Ecdsa-Sig-Value in DER.
-
-        The host hashes: CKM_ECDSA is what every module has, and less goes over the wire.
-        """
-        digest = hashlib.sha256(message).digest()
-        key = (*_EC_KEY, (CKA_ID, key_id))
-        return encode_p256_signature(self._sign(_ECDSA, key, digest))
-
-    def sign_rsa_pkcs1_sha256(self, key_id: bytes, message: bytes) -> bytes:
-        """Sign with RSASSA-PKCS1-v1_5 and SHA-256 (RFC 8017 section 8.2)."""
-        return self._sign(_SHA256_RSA_PKCS, (*_RSA_KEY, (CKA_ID, key_id)), message)
-
-    def _sign(self, mechanism: Mechanism, key: tuple[Criterion, ...], data: bytes) -> bytes:
-        return self._run(lambda session: session.sign(mechanism, session.get_key(*key), data))
+    def sign(self, key_id: bytes, algorithm: SignatureAlgorithm, message: bytes) -> bytes:
+        """Sign a message: the signature as a certificate carries it."""
+        signature = TOKEN_SIGNATURES[algorithm]
+        # Keys are looked for by type too: SoftHSM begins to sign with a key of the wrong one.
+        key: tuple[Criterion, ...] = (
+            (CKA_CLASS, CKO_PRIVATE_KEY),
+            (CKA_KEY_TYPE, signature.key_type),
+            (CKA_ID, key_id),
+        )
+        data = signature.prepare(message)
+        return signature.finish(
+            self._run(
+                lambda session: session.sign(signature.mechanism, session.get_key(*key), data)
+            )
+        )
 
     # Sealing
 
@@ -308,8 +306,13 @@ def _checked(key_id: bytes) -> bytes:
 
 
 def _read_public_key(session: Session, key: int) -> bytes:
-    if session.read_attribute(key, CKA_KEY_TYPE) == encode_value(CKK_EC):
-        return encode_p256_public_key(session.read_attribute(key, CKA_EC_POINT))
+    kind = session.read_attribute(key, CKA_KEY_TYPE)
+    if kind == encode_value(CKK_EC):
+        return encode_ec_public_key(
+            session.read_attribute(key, CKA_EC_PARAMS), session.read_attribute(key, CKA_EC_POINT)
+        )
+    if kind == encode_value(CKK_EC_EDWARDS):
+        return encode_ed25519_public_key(session.read_attribute(key, CKA_EC_POINT))
     return encode_rsa_public_key(
         session.read_attribute(key, CKA_MODULUS), session.read_attribute(key, CKA_PUBLIC_EXPONENT)
     )

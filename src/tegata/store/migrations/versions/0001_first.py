@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from alembic.operations import Operations
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, PrimaryKeyConstraint, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Text,
+    text,
+)
 
 revision = "0001"
 down_revision = None
@@ -41,7 +49,9 @@ def upgrade(op: Operations) -> None:
     _status(op)
     _lists(op)
     _screening(op)
+    _notices(op)
     _record(op)
+    _nodes(op)
 
 
 def _tenancy(op: Operations) -> None:
@@ -83,6 +93,7 @@ def _issuers(op: Operations) -> None:
         _text("id"),
         _text("purpose"),
         _text("algorithm"),
+        _text("signature_algorithm"),
         _octets("public_key"),
         _octets("sealed"),
         _number("created_at"),
@@ -154,10 +165,19 @@ def _certificates(op: Operations) -> None:
         _number("not_before"),
         _number("not_after"),
         _small("shard"),
+        _number("fingerprint"),
         PrimaryKeyConstraint("issuer", "serial", "epoch"),
         postgresql_partition_by="RANGE (epoch)",
     )
-    op.create_index("certificate_list", "certificate", ["tenant", "id"])
+    for name, columns in (
+        ("certificate_list", ["tenant", "id"]),
+        ("certificate_expiry", ["tenant", "not_after", "id"]),
+        ("certificate_profile", ["tenant", "profile", "not_after", "id"]),
+        ("certificate_issuer", ["issuer", "not_after", "id"]),
+        ("certificate_subject", ["tenant", "subject", "id"]),
+        ("certificate_fingerprint", ["tenant", "fingerprint"]),
+    ):
+        op.create_index(name, "certificate", columns)
     op.create_table(
         "certificate_name",
         _text("tenant"),
@@ -200,6 +220,12 @@ def _status(op: Operations) -> None:
     )
     op.create_index("revocation_shard", "revocation", ["tenant", "issuer", "shard", "serial"])
     op.create_index("revocation_change", "revocation", ["tenant", "issuer", "change"])
+    order = ["tenant", "listed_until", "issuer", "serial"]
+    op.create_index("revocation_expiry", "revocation", order)
+    held = text("reason = 6")
+    op.create_index(
+        "revocation_held", "revocation", order, sqlite_where=held, postgresql_where=held
+    )
     op.create_table(
         "revocation_release",
         _text("tenant"),
@@ -238,10 +264,10 @@ def _lists(op: Operations) -> None:
     )
     op.create_table(
         "status_change",
-        _text("tenant"),
+        _number("changed_at"),
         _text("issuer"),
         _octets("serial"),
-        _number("changed_at"),
+        _text("tenant"),
         PrimaryKeyConstraint("changed_at", "issuer", "serial"),
         sqlite_with_rowid=False,
     )
@@ -258,6 +284,13 @@ def _lists(op: Operations) -> None:
         _small("scheduled"),
         _octets("der"),
         PrimaryKeyConstraint("tenant", "issuer", "shard", "kind", "number"),
+    )
+    op.create_table(
+        "crl_floor",
+        _text("tenant"),
+        _text("issuer"),
+        _number("number"),
+        PrimaryKeyConstraint("tenant", "issuer"),
     )
 
 
@@ -280,6 +313,36 @@ def _screening(op: Operations) -> None:
         _number("created_at"),
         PrimaryKeyConstraint("tenant", "modulus_sha256"),
         sqlite_with_rowid=False,
+    )
+
+
+def _notices(op: Operations) -> None:
+    op.create_table(
+        "notice_setting",
+        _text("tenant"),
+        _text("addresses"),
+        _text("days"),
+        _text("language"),
+        _number("changed_at"),
+        PrimaryKeyConstraint("tenant"),
+    )
+    op.create_table(
+        "notice_mark",
+        _text("tenant"),
+        _small("days"),
+        _number("told_until"),
+        PrimaryKeyConstraint("tenant", "days"),
+    )
+    op.create_table(
+        "notice_mail",
+        _text("tenant"),
+        _text("id"),
+        _number("created_at"),
+        _text("addresses"),
+        _text("language"),
+        _text("subject"),
+        _text("content"),
+        PrimaryKeyConstraint("tenant", "id"),
     )
 
 
@@ -323,3 +386,24 @@ def _record(op: Operations) -> None:
         PrimaryKeyConstraint("kind", "key"),
     )
     op.create_index("job_due", "job", ["run_at"])
+
+
+def _nodes(op: Operations) -> None:
+    op.create_table(
+        "node",
+        _text("id"),
+        _number("generation"),
+        _number("mark"),
+        _number("beat"),
+        _number("blocks_until"),
+        _small("awaited"),
+        _number("written_off_at", nullable=True),
+        PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "negative_act",
+        _text("node"),
+        _number("place"),
+        PrimaryKeyConstraint("node", "place"),
+        sqlite_with_rowid=False,
+    )

@@ -1,0 +1,1 @@
+"""Keeps the machines recoverable, sized, watched and unchanged."""

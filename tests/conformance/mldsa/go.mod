@@ -1,0 +1,3 @@
+module tegata/conformance/mldsa
+
+go 1.27

@@ -1,0 +1,1 @@
+"""Operations, on stand-ins for its ports."""
