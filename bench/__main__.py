@@ -29,6 +29,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
+from bench.crl import bench_crl
+from bench.issuing import issue_plan, requests_for
 from bench.platform import Running, children, cpu_seconds, load, running
 from bench.preload import preload_postgres, preload_sqlite
 from bench.search import SearchFigure
@@ -73,21 +75,6 @@ def _timed(act: Callable[[], object], times: int = 4000) -> float:
     for _ in range(times):
         act()
     return (time.process_time() - begun) / times
-
-
-def requests_for(count: int) -> list[str]:
-    """Certification requests with keys of their own."""
-    made = []
-    for number in range(count):
-        name = f"host{number}.example.test"
-        request = (
-            x509.CertificateSigningRequestBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), False)
-            .sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
-        )
-        made.append(request.public_bytes(Encoding.PEM).decode())
-    return made
 
 
 class Bench:
@@ -146,25 +133,6 @@ class Bench:
         plan = ocsp_plan(run, self.csrs[:16])
         plan |= {"connections": CONNECTIONS, "requests": self.requests * 2, "keep_alive": True}
         self.measure(name, run, plan, floor, [])
-
-
-def issue_plan(run: Running, csrs: list[str]) -> dict[str, Any]:
-    """A load of requests for certificates."""
-    context = run.context
-    token = Path(context["token_file"]).read_text().strip()
-    return {
-        "url": context["api"] + "/v1/certificates",
-        "headers": {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-        "bodies": [
-            json.dumps({"issuer": context["issuer"], "profile": "tls-server", "csr": csr})
-            for csr in csrs
-        ],
-        "requests": len(csrs),
-        "connections": 4,
-        "keep_alive": True,
-        "expect": 201,
-        "tls_ca": context["tls_ca"],
-    }
 
 
 def ocsp_plan(run: Running, csrs: list[str]) -> dict[str, Any]:
@@ -302,6 +270,7 @@ def main() -> None:
         if Path(SOFTHSM).exists():
             bench_softhsm(bench, folder)
         bench_postgres(bench, folder, chosen.certificates)
+        crl = bench_crl(folder, chosen.certificates)
     finally:
         shutil.rmtree(folder)
     report = {
@@ -309,6 +278,7 @@ def main() -> None:
         "machine": machine.machine(),
         "processors": os.cpu_count(),
         "figures": [asdict(figure) for figure in bench.figures],
+        "crl": asdict(crl),
         "searches": [asdict(figure) for figure in bench.searches],
     }
     target = Path("var/bench.json")
