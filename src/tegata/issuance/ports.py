@@ -14,6 +14,7 @@ from tegata.kernel.ids import BlockId, IssuerId, NodeId, TenantId
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import KeyAlgorithm, KeyPurpose, SignatureAlgorithm, SigningKey
 from tegata.pkix.names import GeneralName
+from tegata.profiles.authority import AuthorityBounds
 from tegata.profiles.model import Profile
 
 
@@ -28,9 +29,10 @@ class CertificateSigner(Protocol):
         authority: tuple[bytes, bytes] = (b"", b""),
         algorithm: KeyAlgorithm = KeyAlgorithm.P256,
         signature_algorithm: SignatureAlgorithm | None = None,
+        bounds: AuthorityBounds | None = None,
     ) -> SigningKey:
         """A new key for one tenant, purpose and subject (DER Name). `authority` is a responder's
-        CA: its subject and public key. Without a signature algorithm it signs as keys of its
+        CA: its subject and public key; `bounds` are a CA's. Without a signature algorithm it signs as keys of its
         algorithm usually do.
 
         Raises `Problem(key.algorithm-refused)` for what the key store does not do.
@@ -45,6 +47,10 @@ class CertificateSigner(Protocol):
         self, key: SigningKey, profile: Profile, tbs: bytes, block: BlockId, counter: int
     ) -> bytes:
         """A signature over a linted TBSCertificate; refuses what the key may not sign."""
+        ...
+
+    async def sign_request(self, key: SigningKey, info: bytes) -> bytes:
+        """A signature over a CertificationRequestInfo for the key itself."""
         ...
 
 
