@@ -94,8 +94,12 @@ class StopCause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Nothing is issued: by one issuer, by all of a tenant (no issuer), or by anybody (neither)."""
+    """Nothing is issued: by one issuer, by all of a tenant (no issuer), or by anybody (neither).
 
+    Only who set it takes it back: `owner`, the tenant itself or the operator's.
+    """
+
+    owner: TenantId
     tenant: TenantId | None
     issuer: IssuerId | None
     cause: StopCause

@@ -23,8 +23,8 @@ from tegata.pkix.extensions import (
     subject_alternative_name,
     subject_key_identifier,
 )
-from tegata.profiles.further_extensions import profiled_extensions
 from tegata.pkix.name_constraints import escapes
+from tegata.profiles.further_extensions import profiled_extensions
 from tegata.profiles.lint import lint
 from tegata.profiles.model import NO_EXPIRATION, CertificateKind, IssuerFacts, Profile
 from tegata.profiles.public_key import key_kind

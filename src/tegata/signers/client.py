@@ -28,8 +28,8 @@ from tegata.kernel.signing import (
     SigningKey,
     choose_signature_algorithm,
 )
-from tegata.profiles.document_form import canonical_form
 from tegata.profiles.authority import AuthorityBounds
+from tegata.profiles.document_form import canonical_form
 from tegata.profiles.lint import RULE_SET
 from tegata.profiles.model import Profile
 from tegata.signers import messages
@@ -212,6 +212,10 @@ class SignerClient:
             # The signer was started again after it had made the subject's key: it must see it.
             await self._call(messages.LoadKey(subject.id, subject.sealed), messages.Done)
             return (await self._call(request, messages.Octets, key)).value
+
+    async def load_key(self, key: SigningKey) -> None:
+        """Have the signer see a key that it may be asked to certify."""
+        await self._call(messages.LoadKey(key.id, key.sealed), messages.Done)
 
     async def sign_request(self, key: SigningKey, info: bytes) -> bytes:
         """Sign a CertificationRequestInfo for the key itself."""

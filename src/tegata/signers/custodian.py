@@ -43,9 +43,7 @@ from tegata.signers.sealing import RecordSealer
 # The clocks of caller and signer are the same machine's; this much covers a slow queue.
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
-_CA_PURPOSES = frozenset(
-    {KeyPurpose.ROOT_CA, KeyPurpose.SUBORDINATE_CA, KeyPurpose.ISSUING_CA}
-)
+_CA_PURPOSES = frozenset({KeyPurpose.ROOT_CA, KeyPurpose.SUBORDINATE_CA, KeyPurpose.ISSUING_CA})
 
 # What a CA may do whose key was made without bounds of its own.
 _UNBOUND = {KeyPurpose.ISSUING_CA: AuthorityBounds(path_length=0)}

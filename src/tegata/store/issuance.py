@@ -25,6 +25,7 @@ from sqlalchemy import (
     update,
 )
 
+from tegata.issuance.installed import authority_limits
 from tegata.issuance.model import IssuedCertificate, Issuer, VoidSerial
 from tegata.issuance.serials import SerialBlock, serial_octets
 from tegata.kernel.ids import (
@@ -45,9 +46,14 @@ from tegata.pkix.names import GeneralName, GeneralNameKind
 from tegata.profiles.model import IssuerFacts
 from tegata.revocation.rules import revocation_of_void
 from tegata.store import schema
+from tegata.store.authorities import (
+    AuthorityReads,
+    AuthorityWrites,
+    decode_bounds,
+    encode_bounds,
+)
 from tegata.store.instants import from_milliseconds, to_milliseconds
 from tegata.store.keys import KEY_COLUMNS, key_from_row
-from tegata.store.reads import ReadsBase
 from tegata.store.schema import (
     certificate,
     certificate_der,
@@ -58,10 +64,16 @@ from tegata.store.schema import (
     signing_key,
 )
 from tegata.store.statement import Row, Statement
-from tegata.store.unit import UnitBase
 
 _TENANT: BindParameter[str] = bindparam("tenant")
-_ISSUER_COLUMNS = (issuer.c.id, issuer.c.name, issuer.c.parent, issuer.c.certificate)
+_ISSUER_COLUMNS = (
+    issuer.c.id,
+    issuer.c.name,
+    issuer.c.parent,
+    issuer.c.certificate,
+    issuer.c.bounds,
+    issuer.c.predecessor,
+)
 _ISSUERS_WITH_KEYS = (
     select(*_ISSUER_COLUMNS, *KEY_COLUMNS)
     .join(
@@ -201,7 +213,7 @@ def certificate_from_row(tenant: TenantId, row: Row) -> IssuedCertificate:
     )
 
 
-class IssuanceReads(ReadsBase):
+class IssuanceReads(AuthorityReads):
     """Issuers, blocks and certificates of one tenant."""
 
     def __init__(self) -> None:
@@ -222,9 +234,10 @@ class IssuanceReads(ReadsBase):
         if not rows:
             raise Problem(ProblemCode.ISSUER_UNKNOWN, "no such issuer")
         parent = rows[0][2]
-        above = (await self.get_issuer(scope, IssuerId(parent))).chain if parent else ()
+        above = await self.get_issuer(scope, IssuerId(parent)) if parent else None
+        outside = () if above is not None else await self.certificates_above(scope, issuer)
         # An issuer's row never changes, so it may be kept as long as there is room.
-        found = self._issuers[key] = self._issuer(rows[0], above)
+        found = self._issuers[key] = self._issuer(rows[0], above, outside)
         if len(self._issuers) > _CACHE:
             self._issuers.popitem(last=False)
         return found
@@ -234,29 +247,36 @@ class IssuanceReads(ReadsBase):
         rows = await self.database.fetch(scope.tenant, _LIST_ISSUERS, {})
         return [await self.get_issuer(scope, IssuerId(row[0])) for row in rows]
 
-    def _issuer(self, row: Row, above: tuple[bytes, ...]) -> Issuer:
-        identifier, name, parent, der = row[:4]
-        key = key_from_row(row[4:])
-        tbs = parse_tbs_certificate(parse_certificate(bytes(der)).tbs)
+    def _issuer(self, row: Row, parent: Issuer | None, outside: tuple[bytes, ...]) -> Issuer:
+        identifier, name, _parent, der, bounds, predecessor = row[:6]
+        key = key_from_row(row[6:])
+        chain = (bytes(der), *(parent.chain if parent is not None else outside))
+        path = [parse_tbs_certificate(parse_certificate(each).tbs) for each in chain]
+        tbs, (constraints, path_length) = path[0], authority_limits(path)
         ocsp, crl, ca_issuers = self.issuer_urls(IssuerId(identifier))
         return Issuer(
             id=IssuerId(identifier),
             tenant=key.tenant,
             name=name,
-            parent=IssuerId(parent) if parent else None,
+            parent=parent.id if parent is not None else None,
             key=key,
             certificate=bytes(der),
-            chain=(bytes(der), *above),
+            chain=chain,
             facts=IssuerFacts(
                 tbs.subject,
                 key_identifier(tbs.public_key),
                 tbs.not_after,
                 key.signature_algorithm,
+                constraints,
+                path_length,
             ),
             not_before=tbs.not_before,
             ocsp_url=ocsp,
             crl_url=crl,
             ca_issuers_url=ca_issuers,
+            bounds=decode_bounds(bounds),
+            predecessor=IssuerId(predecessor) if predecessor else None,
+            ancestors=(parent.id, *parent.ancestors) if parent is not None else (),
         )
 
     async def open_blocks(self, scope: TenantScope, node: NodeId) -> Sequence[StoredBlock]:
@@ -295,7 +315,7 @@ def _block(row: Row, sealer: Sealer) -> StoredBlock:
     return StoredBlock(IssuerId(issuer_id), SerialBlock(BlockId(identifier), month, size, prf_key))
 
 
-class IssuanceWrites(UnitBase):
+class IssuanceWrites(AuthorityWrites):
     """Issuers, blocks and certificates in a unit."""
 
     def add_serial_block(
@@ -384,6 +404,8 @@ class IssuanceWrites(UnitBase):
             parent=issuer.parent,
             signing_key=issuer.key.id,
             certificate=issuer.certificate,
+            bounds=encode_bounds(issuer.bounds),
+            predecessor=issuer.predecessor,
             created_at=to_milliseconds(now),
         )
         key = subject_public_key(issuer.key.public_key)

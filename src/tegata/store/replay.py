@@ -13,8 +13,9 @@ from tegata.kernel.negative import ActKind, ActPlace, NegativeAct
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope, platform_acts
 from tegata.kernel.signing import RefusalGround
+from tegata.store.authorities import is_among
 from tegata.store.instants import from_milliseconds
-from tegata.store.negative import number, octets, revocation_from, text
+from tegata.store.negative import number, octets, revocation_from, stop_from, text
 from tegata.store.schema import issuer, serial_block
 from tegata.store.statement import Statement
 from tegata.store.store import Store, Unit
@@ -74,6 +75,20 @@ async def _number_crl(_store: Store, _scope: TenantScope, act: NegativeAct) -> E
     return lambda unit: unit.raise_crl_floor(numbered, used)
 
 
+async def _stop_issuance(store: Store, _scope: TenantScope, act: NegativeAct) -> Effect | None:
+    stop = stop_from(act)
+    if is_among(stop, await store.list_stops()):
+        return None
+    return lambda unit: unit.add_stop(stop)
+
+
+async def _resume_issuance(store: Store, _scope: TenantScope, act: NegativeAct) -> Effect | None:
+    stop = stop_from(act)
+    if not is_among(stop, await store.list_stops()):
+        return None
+    return lambda unit: unit.remove_stop(stop)
+
+
 REPLAYS: Mapping[ActKind, Replay] = {
     ActKind.CERTIFICATE_REVOKED: _revoke_certificate,
     ActKind.TOKEN_REVOKED: _revoke_token,
@@ -81,6 +96,8 @@ REPLAYS: Mapping[ActKind, Replay] = {
     ActKind.TENANT_RESUMED: _resume_tenant,
     ActKind.KEY_REFUSED: _refuse_key,
     ActKind.CRL_NUMBERED: _number_crl,
+    ActKind.ISSUANCE_STOPPED: _stop_issuance,
+    ActKind.ISSUANCE_RESUMED: _resume_issuance,
 }
 # Numbers are used so often that their return is counted, not recorded one by one.
 _UNRECORDED = frozenset({ActKind.CRL_NUMBERED})
