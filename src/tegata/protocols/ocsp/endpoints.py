@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from tegata.kernel.ports import Clock
 from tegata.kernel.problem import Problem, ProblemCode
@@ -76,16 +76,17 @@ class OcspDoor:
 
     def prepared(self, request: Request) -> Prepared | None:
         """A fresh answer from memory."""
-        if request.method == "POST" and request.raw_path in _PATHS:
-            octets = request.body.arrived()
+        is_post = request.method == "POST" and request.raw_path in _PATHS
+        if is_post:
+            question = request.body.arrived()
         elif request.method == "GET" and b"if-none-match" not in request.headers:
-            octets = _in_path(request)
+            question = request.raw_path
         else:
             return None
-        found = self._memory.find(octets) if octets is not None else None
+        found = self._memory.find(question) if question is not None else None
         if found is None or self._clock.now() >= found.fresh_until:
             return None
-        return found.form.post if request.method == "POST" else found.form.get
+        return found.form.post if is_post else found.form.get
 
     async def post(self, request: Request) -> Response | Prepared:
         """A request in the body."""
@@ -157,7 +158,7 @@ class OcspDoor:
             answer = await self._sign(asked)
             forms = _forms(answer, cacheable=True)
             if answer.known:
-                self._memory.keep([octets], _keepable(answer, forms), ticket)
+                self._memory.keep(_questions(octets), _keepable(answer, forms), ticket)
         finally:
             del self._signing[octets]
             future.set_result(forms)
@@ -194,6 +195,13 @@ def _in_path(request: Request) -> bytes | None:
         return None
 
 
+def _questions(octets: bytes) -> tuple[bytes, ...]:
+    """The ways in which clients ask the same: in a body, and in a path with its base64 as it is
+    or percent-encoded. Other spellings are understood too, but not remembered."""
+    text = base64.b64encode(octets)
+    return octets, _PREFIX + text, _PREFIX + quote_from_bytes(text, safe="").encode()
+
+
 def _forms(answer: OcspAnswer, *, cacheable: bool) -> OcspForms:
     etag = f'"{hashlib.sha256(answer.der).hexdigest()}"'
     headers = _NO_STORE
@@ -218,7 +226,7 @@ def _keepable(answer: OcspAnswer, forms: OcspForms) -> Presigned[OcspForms]:
         subjects=tuple((answer.issuer, serial) for serial in answer.serials),
         fresh_until=answer.this_update + (answer.next_update - answer.this_update) / 2,
         valid_until=answer.next_update - _LAST_MINUTE,
-        size=len(forms.get.octets) + len(forms.post.octets),
+        size=(len(forms.get.octets) + len(forms.post.octets)) // len(_questions(b"")),
     )
 
 
