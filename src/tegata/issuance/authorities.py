@@ -19,7 +19,6 @@ from tegata.issuance.model import (
     StopCause,
 )
 from tegata.issuance.ports import AuthorityStore, CertificateSigner
-from tegata.issuance.service import Accompany
 from tegata.kernel.event import AuditEvent, Decision
 from tegata.kernel.ids import IssuerId, TenantId
 from tegata.kernel.ports import Clock
@@ -56,13 +55,19 @@ class AuthorityService:
         parent: IssuerId | None,
         new: NewAuthority,
         digest: bytes,
-        accompany: Accompany | None = None,
     ) -> Issuer:
-        """A CA at any depth; it answers for itself (OCSP, CRL) before this returns."""
+        """A CA at any depth; it answers for itself (OCSP, CRL) before this returns.
+
+        Asking again for the same finds it, and completes it.
+        """
         above = await self.store.get_issuer(scope, parent) if parent is not None else None
-        await self._require_new_name(scope, new.name)
         bounded = _within(above, new)
-        created = await self.hierarchy.establish(scope, above, bounded, digest, accompany)
+        found = await self._named(scope, new.name)
+        if isinstance(found, Issuer) and found.parent == parent and _same(found, bounded):
+            return await self.complete(scope, found)
+        if found is not None:
+            raise _exists()
+        created = await self.hierarchy.establish(scope, above, bounded, digest)
         return await self.complete(scope, created)
 
     async def complete(self, scope: TenantScope, issuer: Issuer) -> Issuer:
@@ -77,9 +82,17 @@ class AuthorityService:
         self, scope: TenantScope, new: NewAuthority, digest: bytes
     ) -> PendingAuthority:
         """A CA that somebody else's CA is to certify: its key, and its PKCS #10."""
-        await self._require_new_name(scope, new.name)
-        if new.purpose is KeyPurpose.ISSUING_CA and new.bounds is None:
-            new = replace(new, bounds=AuthorityBounds(path_length=0))
+        if new.purpose is KeyPurpose.ROOT_CA:
+            raise Problem(ProblemCode.REQUEST_MALFORMED, "nobody else signs a root")
+        own = new.bounds or AuthorityBounds()
+        if new.purpose is KeyPurpose.ISSUING_CA:
+            own = replace(own, path_length=0)
+        new = replace(new, bounds=own)
+        found = await self._named(scope, new.name)
+        if isinstance(found, PendingAuthority) and _same(found, new):
+            return found
+        if found is not None:
+            raise _exists()
         key = await self.hierarchy.create_key(scope, new)
         info = request_info(new, key)
         signature = await self.signer.sign_request(key, info)
@@ -223,6 +236,19 @@ class AuthorityService:
         """Have the gate know all stops there are."""
         self.gate.replace(await self.store.list_stops())
 
+    def state(self, issuer: Issuer) -> str:
+        """In a word whether an issuer issues: active, or the strongest cause why not."""
+        end = issuer.facts.not_after
+        causes = self.gate.causes(issuer)
+        found = next((each.value for each in reversed(StopCause) if each in causes), None)
+        expired = end is not None and end < self.clock.now()
+        return found or ("expired" if expired else "active")
+
+    async def links(self, scope: TenantScope, issuer: IssuerId) -> Sequence[tuple[LinkKind, bytes]]:
+        """The certificates (DER) that join an issuer with its last generation."""
+        every = await self.store.list_issuer_certificates(scope, issuer)
+        return [each for each in every if each[0] is not LinkKind.ABOVE]
+
     async def put_policy(
         self, scope: TenantScope, document: PolicyDocument, digest: bytes
     ) -> PolicyDocument:
@@ -241,11 +267,25 @@ class AuthorityService:
             await unit.commit()
         return kept
 
-    async def _require_new_name(self, scope: TenantScope, name: str) -> None:
+    async def _named(self, scope: TenantScope, name: str) -> Issuer | PendingAuthority | None:
         pending = await self.store.list_pending_issuers(scope)
-        every = await self.store.list_issuers(scope)
-        if name in {each.name for each in pending} | {each.name for each in every}:
-            raise Problem(ProblemCode.ISSUER_EXISTS, "the tenant has an issuer of this name")
+        every = (*pending, *await self.store.list_issuers(scope))
+        return next((each for each in every if each.name == name), None)
+
+
+def _same(found: Issuer | PendingAuthority, new: NewAuthority) -> bool:
+    subject = found.facts.subject if isinstance(found, Issuer) else found.subject
+    key = found.key
+    return (subject, key.purpose, key.algorithm, found.bounds) == (
+        new.subject,
+        new.purpose,
+        new.algorithm,
+        new.bounds,
+    ) and new.signature_algorithm in (None, key.signature_algorithm)
+
+
+def _exists() -> Problem:
+    return Problem(ProblemCode.ISSUER_EXISTS, "the tenant has another issuer of this name")
 
 
 # Replaced by the instant at which a stop is set.

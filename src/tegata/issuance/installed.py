@@ -6,6 +6,8 @@ validity, basicConstraints, keyUsage, path lengths; what is critical must be kno
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +35,7 @@ from tegata.pkix.signatures import SignatureInvalid, verify_certificate
 from tegata.profiles.model import IssuerFacts
 
 CHAIN_MAXIMUM = 10
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s([A-Za-z0-9+/=\s]*)-----END CERTIFICATE-----")
 _NEEDED = frozenset({KeyUsage.KEY_CERT_SIGN, KeyUsage.CRL_SIGN})
 _UNDERSTOOD = frozenset(
     {
@@ -83,6 +86,19 @@ class VerifiedChain:
             ca_issuers_url=ca_issuers,
             bounds=pending.bounds,
         )
+
+
+def pem_certificates(text: str) -> list[bytes]:
+    """The certificates (DER) of a PEM text; `Problem(request.malformed)` when it has none."""
+    found = []
+    for each in _PEM.findall(text):
+        try:
+            found.append(base64.b64decode("".join(each.split()), validate=True))
+        except ValueError as error:
+            raise Problem(ProblemCode.REQUEST_MALFORMED, "not PEM (RFC 7468)") from error
+    if not found:
+        raise Problem(ProblemCode.REQUEST_MALFORMED, "no certificate in PEM (RFC 7468)")
+    return found
 
 
 def request_info(new: NewAuthority, key: SigningKey) -> bytes:

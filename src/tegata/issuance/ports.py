@@ -40,8 +40,8 @@ class CertificateSigner(Protocol):
         bounds: AuthorityBounds | None = None,
     ) -> SigningKey:
         """A new key for one tenant, purpose and subject (DER Name). `authority` is a responder's
-        CA: its subject and public key; `bounds` are a CA's. Without a signature algorithm it signs as keys of its
-        algorithm usually do.
+        CA: its subject and public key; `bounds` are a CA's. Without a signature algorithm it
+        signs as keys of its algorithm usually do.
 
         Raises `Problem(key.algorithm-refused)` for what the key store does not do.
         """

@@ -57,6 +57,7 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     signer = SignerSupervisor(settings)
     await signer.start()
     platform = await compose(settings, sockets.public_url, signer.socket)
+    await platform.authorities.refresh()
     await _settle(platform, settings, stop)
     tls = ApiTls(
         platform, await ensure_platform(platform, settings.data), settings.data, sockets.api
@@ -134,6 +135,7 @@ def _listeners(
         platform.tokens,
         platform.tenants,
         platform.enrolment,
+        platform.authorities,
         platform.profiles,
         platform.revocation,
         platform.refused_keys,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 
 from tegata.pkix.der import SEQUENCE, DerError, content_of, split
@@ -16,6 +17,7 @@ _KINDS = {
     0x86: GeneralNameKind.URI,
     0x87: GeneralNameKind.IP,
 }
+_HOST = re.compile(r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.|$(?!\n)))+")
 # The kinds of names that constraints can be about.
 CONSTRAINED = frozenset(_KINDS.values())
 
@@ -60,6 +62,25 @@ def _base(tag: int, content: bytes) -> GeneralName:
         return GeneralName(kind, str(ipaddress.ip_network((address, prefix))))
     except ValueError as error:
         raise DerError("an address with bits outside its mask") from error
+
+
+def constraint_base(kind: str, value: str) -> GeneralName:
+    """A base as people write it; ValueError for what is none.
+
+    A network is an address with its prefix length. A leading period means all hosts below, and
+    none of it (RFC 5280 section 4.2.1.10); a mailbox or a host is as it stands.
+    """
+    known = {each.value: each for each in CONSTRAINED}.get(kind)
+    if known is None:
+        raise ValueError("a base is dns:, email:, ip: or uri: and what follows")
+    if known is GeneralNameKind.IP:
+        return GeneralName(known, str(ipaddress.ip_network(value)))
+    host = value.rpartition("@")[2].removeprefix(".")
+    if known is GeneralNameKind.DNS and value.startswith("."):
+        raise ValueError("a host name's base has no leading period")
+    if _HOST.fullmatch(host) is None or len(value) > 253 or not value.isascii():
+        raise ValueError("not a host or domain")
+    return GeneralName(known, value)
 
 
 def escapes(names: Sequence[GeneralName], constraints: NameConstraints) -> GeneralName | None:

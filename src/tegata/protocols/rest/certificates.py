@@ -6,13 +6,10 @@ from tegata.kernel.ids import CertificateId, IssuerId
 from tegata.protocols.rest.bodies import (
     CertificateBody,
     CertificatePage,
-    IssuerBody,
-    IssuerPage,
     NewCertificate,
     RevocationRequest,
     certificate_body,
     certificate_item,
-    issuer_body,
 )
 from tegata.protocols.rest.download import FORMS, chosen_form, download
 from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation, Parameter
@@ -78,21 +75,6 @@ async def revoke_certificate(call: Call[RevocationRequest]) -> Answer:
     return Answer(certificate_body(revoked, issuer, status))
 
 
-async def list_issuers(call: Call[NoBody]) -> Answer:
-    """The tenant's certification authorities."""
-    issuers = await call.services.enrolment.list_issuers(call.principal.scope)
-    visible = [issuer for issuer in issuers if call.principal.sees_issuer(issuer.id)]
-    return Answer(IssuerPage([issuer_body(issuer) for issuer in visible], None))
-
-
-async def get_issuer(call: Call[NoBody]) -> Answer:
-    """One certification authority."""
-    issuer = IssuerId(call.path["issuer"])
-    call.principal.require_issuer(issuer)
-    found = await call.services.enrolment.get_issuer(call.principal.scope, issuer)
-    return Answer(issuer_body(found))
-
-
 OPERATIONS = (
     Operation(
         "POST", "/v1/certificates", "issueCertificate", "Issue a certificate",
@@ -116,13 +98,5 @@ OPERATIONS = (
         "POST", "/v1/certificates/{certificate}/revoke", "revokeCertificate",
         "Revoke a certificate", Action.CERTIFICATES_REVOKE, "revocation:certificate:revoke",
         RevocationRequest, CertificateBody, 200, revoke_certificate,
-    ),
-    Operation(
-        "GET", "/v1/issuers", "listIssuers", "List certification authorities",
-        Action.ISSUERS_READ, "issuance:issuer:list", NoBody, IssuerPage, 200, list_issuers,
-    ),
-    Operation(
-        "GET", "/v1/issuers/{issuer}", "getIssuer", "Get a certification authority",
-        Action.ISSUERS_READ, "issuance:issuer:get", NoBody, IssuerBody, 200, get_issuer,
     ),
 )  # fmt: skip
