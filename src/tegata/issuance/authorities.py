@@ -269,7 +269,7 @@ class AuthorityService:
 
     async def _named(self, scope: TenantScope, name: str) -> Issuer | PendingAuthority | None:
         pending = await self.store.list_pending_issuers(scope)
-        every = (*pending, *await self.store.list_issuers(scope))
+        every: list[Issuer | PendingAuthority] = [*pending, *await self.store.list_issuers(scope)]
         return next((each for each in every if each.name == name), None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tegata.issuance.authorities import AuthorityService, issuer_stop, platform_stop, tenant_stop
 from tegata.issuance.installed import pem_certificates
@@ -259,7 +259,7 @@ def _state_operations() -> tuple[Operation[NoBody], ...]:
     )  # fmt: skip
 
 
-OPERATIONS = (
+OPERATIONS: tuple[Operation[Any], ...] = (
     Operation(
         "GET", "/v1/issuers", "listIssuers", "List certification authorities",
         Action.ISSUERS_READ, "issuance:issuer:list", NoBody, IssuerPage, 200, list_issuers,

@@ -28,8 +28,8 @@ _KINDS = {
 class Constraints(RequestBody):
     """Name constraints; each base is ``kind:value`` with the kinds dns, ip, email and uri."""
 
-    permitted: list[str] = []
-    excluded: list[str] = []
+    permitted: list[str] = msgspec.field(default_factory=list)
+    excluded: list[str] = msgspec.field(default_factory=list)
 
 
 class Policy(RequestBody):
@@ -53,7 +53,7 @@ class NewIssuer(RequestBody):
     path_length: int | None = None
     validity_days: int | None = None
     name_constraints: Constraints | None = None
-    policies: list[Policy] = []
+    policies: list[Policy] = msgspec.field(default_factory=list)
 
 
 class InstalledCertificate(RequestBody):
@@ -125,7 +125,7 @@ class IssuerBody(msgspec.Struct):
     crl_url: str
     ca_issuers_url: str
     csr: str | None = None
-    links: list[LinkBody] = []
+    links: list[LinkBody] = msgspec.field(default_factory=list)
 
 
 class IssuerPage(msgspec.Struct):

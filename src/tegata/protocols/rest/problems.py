@@ -50,7 +50,9 @@ TABLE = {
     ProblemCode.PROFILE_BUILT_IN: HttpProblem(409, "The profile comes with the software"),
     ProblemCode.CERTIFICATE_UNKNOWN: HttpProblem(404, "There is no such certificate"),
     ProblemCode.CERTIFICATE_REVOKED: HttpProblem(409, "The certificate is revoked already"),
+    ProblemCode.CERTIFICATE_NOT_HELD: HttpProblem(409, "The certificate is not on hold"),
     ProblemCode.REASON_UNKNOWN: HttpProblem(400, "The revocation reason is not known"),
+    ProblemCode.INVALIDITY_DATE: HttpProblem(400, "The invalidity date is not possible"),
     ProblemCode.CSR_MALFORMED: HttpProblem(400, "The certification request is malformed"),
     ProblemCode.CSR_BAD_SIGNATURE: HttpProblem(
         400, "The certification request is not signed with its own key"
