@@ -225,6 +225,12 @@ class AuthorityService:
             await unit.commit()
         await self.refresh()
 
+    async def stop_revoked(self, scope: TenantScope, certificate: bytes, digest: bytes) -> None:
+        """Have the issuer whose own certificate (DER) is to be revoked issue no more."""
+        for issuer in await self.store.list_issuers(scope):
+            if issuer.certificate == certificate:
+                await self.stop(scope, issuer_stop(scope, issuer.id, StopCause.REVOKED), digest)
+
     async def _stands(self, stop: Stop) -> bool:
         wanted = stop.owner, stop.tenant, stop.issuer, stop.cause
         return any(

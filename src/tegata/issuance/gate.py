@@ -11,6 +11,7 @@ from datetime import datetime
 from tegata.issuance.model import Issuer, Stop, StopCause
 from tegata.kernel.ids import IssuerId, TenantId
 from tegata.kernel.problem import Problem, ProblemCode
+from tegata.kernel.scope import PLATFORM_TENANT
 
 _Place = tuple[TenantId | None, IssuerId | None]
 # Of an issuer above, only this reaches down: its certificates are void for relying parties.
@@ -36,7 +37,9 @@ class IssuanceGate:
             raise Problem(ProblemCode.ISSUER_INACTIVE, "the issuer's certificate has expired")
         if not self._stops:
             return
-        if (None, None) in self._stops:
+        # The operator's own tenant has one certificate, the API's: without it nobody could lift
+        # the stop.
+        if (None, None) in self._stops and issuer.tenant != PLATFORM_TENANT:
             raise Problem(ProblemCode.ISSUANCE_STOPPED, "the platform issues nothing now")
         if (issuer.tenant, None) in self._stops:
             raise Problem(ProblemCode.ISSUANCE_STOPPED, "the tenant issues nothing now")

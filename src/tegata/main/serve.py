@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tegata.kernel.plain_listeners import plain_route
+from tegata.kernel.problem import Problem, ProblemCode
 from tegata.main.backup import DataLock
 from tegata.main.bootstrap import ApiTls, Demo, ensure_demo, ensure_platform
 from tegata.main.composition import Platform, compose
@@ -57,7 +58,6 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     signer = SignerSupervisor(settings)
     await signer.start()
     platform = await compose(settings, sockets.public_url, signer.socket)
-    await platform.authorities.refresh()
     await _settle(platform, settings, stop)
     tls = ApiTls(
         platform, await ensure_platform(platform, settings.data), settings.data, sockets.api
@@ -196,6 +196,7 @@ async def _release_jobs(platform: Platform) -> None:
 
 async def _settle(platform: Platform, settings: Settings, stop: asyncio.Event) -> None:
     """Bring in order what an earlier run, or an older database, has left."""
+    await platform.authorities.refresh()
     if settings.production and settings.journal is None:
         _LOG.warning("no --journal: if this disk is lost, a backup cannot be served")
     restored = await recover(platform, settings, stop)
@@ -205,7 +206,14 @@ async def _settle(platform: Platform, settings: Settings, stop: asyncio.Event) -
         await replace_stale_lists(platform)
         # It may be one of the certificates that have no record any more.
         (settings.data / "tls" / "api.pem").unlink(missing_ok=True)
-    await platform.tenants.complete_openings()
+    await platform.authorities.refresh()
+    try:
+        await platform.tenants.complete_openings()
+    except Problem as problem:
+        if problem.code is not ProblemCode.ISSUANCE_STOPPED:
+            raise
+        # Who could lift the stop must be able to: the opening waits for the next start.
+        _LOG.warning("a tenant stays half open: %s", problem)
 
 
 async def _settle_blocks(platform: Platform) -> None:

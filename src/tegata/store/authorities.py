@@ -8,11 +8,22 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import BindParameter, and_, bindparam, delete, desc, select
 
-from tegata.issuance.model import LinkKind, PendingAuthority, PolicyDocument, Stop, StopCause
+from tegata.issuance.installed import authority_limits
+from tegata.issuance.model import (
+    Issuer,
+    LinkKind,
+    PendingAuthority,
+    PolicyDocument,
+    Stop,
+    StopCause,
+)
 from tegata.kernel.ids import IssuerId, TenantId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope
+from tegata.pkix.certificate import parse_certificate, parse_tbs_certificate
+from tegata.pkix.extensions import key_identifier
 from tegata.profiles.authority import AuthorityBounds
+from tegata.profiles.model import IssuerFacts
 from tegata.store import schema
 from tegata.store.instants import from_milliseconds, to_milliseconds
 from tegata.store.jobs import CRL_JOB, RESPONDER_JOB, WANT_JOB
@@ -124,6 +135,42 @@ def is_among(stop: Stop, stops: Sequence[Stop]) -> bool:
         (each.owner, each.tenant, each.issuer, each.cause)
         == (stop.owner, stop.tenant, stop.issuer, stop.cause)
         for each in stops
+    )
+
+
+def issuer_from_row(
+    row: Row, parent: Issuer | None, outside: tuple[bytes, ...], urls: tuple[str, str, str]
+) -> Issuer:
+    """An issuer from its row and its key's, with what is above it: here, or elsewhere."""
+    identifier, name, _parent, der, bounds, predecessor = row[:6]
+    key = key_from_row(row[6:])
+    chain = (bytes(der), *(parent.chain if parent is not None else outside))
+    path = [parse_tbs_certificate(parse_certificate(each).tbs) for each in chain]
+    tbs, (constraints, path_length) = path[0], authority_limits(path)
+    ocsp, crl, ca_issuers = urls
+    return Issuer(
+        id=IssuerId(identifier),
+        tenant=key.tenant,
+        name=name,
+        parent=parent.id if parent is not None else None,
+        key=key,
+        certificate=bytes(der),
+        chain=chain,
+        facts=IssuerFacts(
+            tbs.subject,
+            key_identifier(tbs.public_key),
+            tbs.not_after,
+            key.signature_algorithm,
+            constraints,
+            path_length,
+        ),
+        not_before=tbs.not_before,
+        ocsp_url=ocsp,
+        crl_url=crl,
+        ca_issuers_url=ca_issuers,
+        bounds=decode_bounds(bounds),
+        predecessor=IssuerId(predecessor) if predecessor else None,
+        ancestors=(parent.id, *parent.ancestors) if parent is not None else (),
     )
 
 

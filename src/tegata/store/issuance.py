@@ -19,7 +19,6 @@ from sqlalchemy import (
     update,
 )
 
-from tegata.issuance.installed import authority_limits
 from tegata.issuance.model import IssuedCertificate, Issuer, VoidSerial
 from tegata.issuance.serials import SerialBlock, serial_octets
 from tegata.kernel.ids import (
@@ -34,20 +33,18 @@ from tegata.kernel.month import expiry_month
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import DataKeyKind, Sealer
-from tegata.pkix.certificate import parse_certificate, parse_tbs_certificate
-from tegata.pkix.extensions import key_identifier, subject_public_key
+from tegata.pkix.extensions import subject_public_key
 from tegata.pkix.names import GeneralName, GeneralNameKind
-from tegata.profiles.model import IssuerFacts
 from tegata.revocation.rules import revocation_of_void
 from tegata.store import schema
 from tegata.store.authorities import (
     AuthorityReads,
     AuthorityWrites,
-    decode_bounds,
     encode_bounds,
+    issuer_from_row,
 )
 from tegata.store.instants import from_milliseconds, to_milliseconds
-from tegata.store.keys import KEY_COLUMNS, key_from_row
+from tegata.store.keys import KEY_COLUMNS
 from tegata.store.schema import (
     certificate,
     certificate_der,
@@ -234,7 +231,9 @@ class IssuanceReads(ShardReads, AuthorityReads):
         above = await self.get_issuer(scope, IssuerId(parent)) if parent else None
         outside = () if above is not None else await self.certificates_above(scope, issuer)
         # An issuer's row never changes, so it may be kept as long as there is room.
-        found = self._issuers[key] = self._issuer(rows[0], above, outside)
+        found = self._issuers[key] = issuer_from_row(
+            rows[0], above, outside, self.issuer_urls(issuer)
+        )
         if len(self._issuers) > _CACHE:
             self._issuers.popitem(last=False)
         return found
@@ -243,38 +242,6 @@ class IssuanceReads(ShardReads, AuthorityReads):
         """The tenant's issuers, oldest first."""
         rows = await self.database.fetch(scope.tenant, _LIST_ISSUERS, {})
         return [await self.get_issuer(scope, IssuerId(row[0])) for row in rows]
-
-    def _issuer(self, row: Row, parent: Issuer | None, outside: tuple[bytes, ...]) -> Issuer:
-        identifier, name, _parent, der, bounds, predecessor = row[:6]
-        key = key_from_row(row[6:])
-        chain = (bytes(der), *(parent.chain if parent is not None else outside))
-        path = [parse_tbs_certificate(parse_certificate(each).tbs) for each in chain]
-        tbs, (constraints, path_length) = path[0], authority_limits(path)
-        ocsp, crl, ca_issuers = self.issuer_urls(IssuerId(identifier))
-        return Issuer(
-            id=IssuerId(identifier),
-            tenant=key.tenant,
-            name=name,
-            parent=parent.id if parent is not None else None,
-            key=key,
-            certificate=bytes(der),
-            chain=chain,
-            facts=IssuerFacts(
-                tbs.subject,
-                key_identifier(tbs.public_key),
-                tbs.not_after,
-                key.signature_algorithm,
-                constraints,
-                path_length,
-            ),
-            not_before=tbs.not_before,
-            ocsp_url=ocsp,
-            crl_url=crl,
-            ca_issuers_url=ca_issuers,
-            bounds=decode_bounds(bounds),
-            predecessor=IssuerId(predecessor) if predecessor else None,
-            ancestors=(parent.id, *parent.ancestors) if parent is not None else (),
-        )
 
     async def open_blocks(self, scope: TenantScope, node: NodeId) -> Sequence[StoredBlock]:
         """The tenant's blocks that this node left open."""

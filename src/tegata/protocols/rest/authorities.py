@@ -140,7 +140,7 @@ async def revoke_issuer(call: Call[RevocationRequest]) -> Answer:
     issuer = await call.services.enrolment.get_issuer(scope, _issuer(call))
     if issuer.parent is None:
         raise Problem(ProblemCode.REQUEST_MALFORMED, "its certificate is not one of the tenant's")
-    parse_reason(call.body.reason)
+    parse_reason(call.body.reason, of_ca=True)
     # First it issues no more: a crash between the two leaves nothing that goes on.
     await authorities.stop(scope, issuer_stop(scope, issuer.id, StopCause.REVOKED), call.digest)
     digest = hashlib.sha256(issuer.certificate).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tegata.kernel.ids import CertificateId, IssuerId
+from tegata.profiles.catalogue import CA_PROFILES
 from tegata.protocols.rest.bodies import (
     CertificateBody,
     CertificatePage,
@@ -15,6 +16,7 @@ from tegata.protocols.rest.download import FORMS, chosen_form, download
 from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation, Parameter
 from tegata.protocols.rest.search import SEARCH_PARAMETERS, certificate_query
 from tegata.revocation.model import CertificateStatus, Status
+from tegata.revocation.rules import parse_reason
 from tegata.tenancy.model import Action
 
 
@@ -69,6 +71,10 @@ async def revoke_certificate(call: Call[RevocationRequest]) -> Answer:
         scope, CertificateId(call.path["certificate"])
     )
     call.principal.require_issuer(issuer.id)
+    if certificate.profile in CA_PROFILES:
+        parse_reason(call.body.reason, of_ca=True)
+        # First it issues no more: a crash between the two leaves nothing that goes on.
+        await call.services.authorities.stop_revoked(scope, certificate.der, call.digest)
     revoked, status = await call.services.revocation.revoke(
         scope, certificate.id, call.body.reason, call.digest, call.body.invalidity_date
     )
