@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tegata.issuance.repository import RepositoryService
 from tegata.kernel.plain_listeners import plain_route
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.main.backup import DataLock
@@ -29,6 +30,7 @@ from tegata.main.worker import StatusWatch, Upkeep, Worker
 from tegata.protocols.crl.endpoints import CrlDoor
 from tegata.protocols.http import Application, PlainApplication
 from tegata.protocols.ocsp.endpoints import OcspDoor
+from tegata.protocols.repository.endpoints import RepositoryDoor
 from tegata.protocols.rest.application import RestApplication
 from tegata.protocols.rest.operation import Services
 from tegata.store.key_list import KeyListError
@@ -172,7 +174,14 @@ def _upkeep(platform: Platform, settings: Settings, tls: ApiTls) -> Upkeep:
 def public_application(platform: Platform) -> Application:
     """What is served in plain HTTP: nothing that the table does not name."""
     ocsp = OcspDoor(platform.ocsp, platform.presigned, platform.clock)
-    routes = (*ocsp.routes(), *CrlDoor(platform.crls).routes())
+    repository = RepositoryService(
+        platform.authorities, platform.store.tenant_of, platform.crls.shards
+    )
+    routes = (
+        *ocsp.routes(),
+        *CrlDoor(platform.crls).routes(),
+        *RepositoryDoor(repository).routes(),
+    )
     for route in routes:
         if plain_route(route.path) is None:
             raise SettingsError(f"{route.path} may not be served without TLS")
