@@ -195,13 +195,18 @@ def _switch(name: str, tail: str, text: str) -> click.Command:
     @click.command(name, help=text)
     @connected
     @click.option("--issuer", help="Only this CA.")
-    @click.option("--tenant", help="Only this tenant (operators).")
+    @click.option("--tenant", help="This tenant (operators).")
+    @click.option("--platform", is_flag=True, help="All tenants (operators).")
     def command(
-        context: Path, token_file: Path | None, issuer: str | None, tenant: str | None
+        context: Path,
+        token_file: Path | None,
+        issuer: str | None,
+        tenant: str | None,
+        platform: bool,
     ) -> None:
-        if issuer is not None and tenant is not None:
-            raise click.UsageError("give --issuer or --tenant")
-        path = f"/v1/issuance/{name}"
+        if (issuer is not None) + (tenant is not None) + platform > 1:
+            raise click.UsageError("give one of --issuer, --tenant and --platform")
+        path = f"/v1/platform/{name}" if platform else f"/v1/issuance/{name}"
         if issuer is not None:
             path = item_path("issuers", issuer) + f"/{name}"
         if tenant is not None:
@@ -211,7 +216,5 @@ def _switch(name: str, tail: str, text: str) -> click.Command:
     return command
 
 
-stop = _switch(
-    "stop", "stop", "Stop issuance: by a CA, of a tenant, or (operators) of the platform."
-)
+stop = _switch("stop", "stop", "Stop all issuance of the tenant, or what the options say.")
 resume = _switch("resume", "resume-issuance", "Take a stop back.")

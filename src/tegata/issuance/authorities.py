@@ -151,9 +151,7 @@ class AuthorityService:
         new = next((each for each in every if each.predecessor == issuer), None)
         if new is None:
             self.gate.require_open(old, self.clock.now())
-            new = await self._next_generation(
-                scope, old, digest, algorithm, signature_algorithm, len(every)
-            )
+            new = await self._next_generation(scope, old, digest, algorithm, signature_algorithm)
         if old.key.purpose is KeyPurpose.ROOT_CA:
             await self._link(scope, old, new)
         await self.complete(scope, new)
@@ -168,7 +166,6 @@ class AuthorityService:
         digest: bytes,
         algorithm: KeyAlgorithm | None,
         signature_algorithm: SignatureAlgorithm | None,
-        count: int,
     ) -> Issuer:
         if old.parent is None and old.key.purpose is not KeyPurpose.ROOT_CA:
             raise Problem(
@@ -179,7 +176,7 @@ class AuthorityService:
             algorithm = old.key.algorithm
             signature_algorithm = signature_algorithm or old.key.signature_algorithm
         new = NewAuthority(
-            name=f"{old.name.rpartition(' #')[0] or old.name} #{count + 1}",
+            name=_next_name(old.name),
             purpose=old.key.purpose,
             subject=old.facts.subject,
             algorithm=algorithm,
@@ -277,6 +274,11 @@ class AuthorityService:
         pending = await self.store.list_pending_issuers(scope)
         every: list[Issuer | PendingAuthority] = [*pending, *await self.store.list_issuers(scope)]
         return next((each for each in every if each.name == name), None)
+
+
+def _next_name(name: str) -> str:
+    stem, _, number = name.rpartition(" #")
+    return f"{stem} #{int(number) + 1}" if stem and number.isdecimal() else f"{name} #2"
 
 
 def _same(found: Issuer | PendingAuthority, new: NewAuthority) -> bool:

@@ -47,7 +47,6 @@ class Action(StrEnum):
 OPERATOR_ACTIONS = frozenset(
     {
         Action.TENANTS_MANAGE,
-        Action.ISSUANCE_STOP,
         Action.TOKENS_MANAGE,
         Action.REFUSED_KEYS_MANAGE,
         Action.EVENTS_READ,

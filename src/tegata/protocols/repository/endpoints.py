@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tegata.issuance.repository import Published, RepositoryService
@@ -38,6 +38,10 @@ _STYLE = (
     "dt{font-weight:600}dd{margin:0 0 .6rem}code{overflow-wrap:anywhere;font-size:.9em}"
     "a{color:#0b57d0}.note{border-left:4px solid #0b57d0;padding-left:.8rem}"
 )
+_NOTE = (
+    "What stands here is signed or meant to be read by anybody; check fingerprints by another way "
+    "before trusting a root."
+)
 TEXTS = (
     "Repository",
     "Issuer",
@@ -56,8 +60,7 @@ TEXTS = (
     "Chain above this issuer",
     "Certificates between its generations",
     "Status of certificates (OCSP)",
-    "What stands here is signed or meant to be read by anybody; check fingerprints by another way "
-    "before trusting a root.",
+    _NOTE,
 )
 _STATES = {
     "active": "The issuer issues certificates.",
@@ -99,9 +102,9 @@ class RepositoryDoor:
     async def policy(self, request: Request) -> Response:
         """A version of a policy document, as it was published."""
         version = request.path_params["version"]
+        if not _VERSION.fullmatch(version):
+            return _error(Problem(ProblemCode.POLICY_UNKNOWN))
         try:
-            if not _VERSION.fullmatch(version):
-                raise Problem(ProblemCode.POLICY_UNKNOWN, "no such version")
             issuer = IssuerId(request.path_params["issuer"])
             document = await self.service.policy(issuer, int(version))
         except Problem as problem:
@@ -133,18 +136,21 @@ def _page(published: Published, language: str) -> str:
     end = f"{issuer.facts.not_after:%Y-%m-%d %H:%M:%SZ}" if issuer.facts.not_after else ""
     fingerprint = hashlib.sha256(issuer.certificate).hexdigest().upper()
     link = f"/repository/{issuer.id}"
-    parts = [
+    head = (
         f"<!doctype html><html lang={language}><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width'>"
         f"<title>{name} - {say('Repository')}</title><style>{_STYLE}</style>"
-        f"<h1>{name}</h1><p>{say('Repository')}</p>",
+        f"<h1>{name}</h1><p>{say('Repository')}</p>"
+    )
+    parts = [
+        head,
         "<dl>",
         f"<dt>{say('Issuer')}<dd>{subject}",
         f"<dt>{say('State')}<dd>{say(_STATES[published.state])}",
         f"<dt>{say('Valid until')}<dd>{end}",
         f"<dt>{say('Fingerprint (SHA-256)')}<dd><code>{fingerprint}</code>",
         f"<dt>{say('Status of certificates (OCSP)')}<dd><code>{html.escape(issuer.ocsp_url)}</code>",
-        f"</dl><p class=note>{say(TEXTS[-1])}",
+        f"</dl><p class=note>{say(_NOTE)}",
         f"<h2>{say('Certificates')}</h2>",
         _list([(issuer.ca_issuers_url, f"{name} ({say('Certificate')}, DER)")]),
     ]
@@ -154,28 +160,35 @@ def _page(published: Published, language: str) -> str:
     if published.links:
         parts.append(f"<h2>{say('Certificates between its generations')}</h2>")
         parts.append(_list([(f"{link}/links/{kind}.cer", kind) for kind, _der in published.links]))
-    base = issuer.crl_url.removesuffix(".crl")
-    lists = [
-        (issuer.crl_url, say("Complete CRL")),
-        (f"{base}-delta.crl", f"{say('Complete CRL')}: {say('Delta CRL')}"),
-    ]
-    lists += [
-        (f"{base}/{number}.crl", say("Shard {number}", number=number))
-        for number in published.shards[:_SHARDS_SHOWN]
-        if number
-    ]
-    parts += [f"<h2>{say('Certificate revocation lists')}</h2>", _list(lists)]
-    parts.append(f"<h2>{say('Policies and practice statements')}</h2>")
-    documents = [
+    parts += [f"<h2>{say('Certificate revocation lists')}</h2>", _lists(published, say)]
+    parts += [f"<h2>{say('Policies and practice statements')}</h2>", _policies(published, say)]
+    return "\n".join(parts) + "</html>\n"
+
+
+def _lists(published: Published, say: Callable[..., str]) -> str:
+    url = published.issuer.crl_url
+    base, complete = url.removesuffix(".crl"), say("Complete CRL")
+    lists = [(url, complete), (f"{base}-delta.crl", f"{complete}: {say('Delta CRL')}")]
+    for number in published.shards[:_SHARDS_SHOWN]:
+        if number:
+            lists.append((f"{base}/{number}.crl", say("Shard {number}", number=number)))
+    return _list(lists)
+
+
+def _policies(published: Published, say: Callable[..., str]) -> str:
+    if not published.policies:
+        return f"<p>{say('No document has been published.')}"
+    link = f"/repository/{published.issuer.id}/policies"
+    return _list(
         (
-            f"{link}/policies/{each.version}",
-            f"{html.escape(each.title)} ({say('version {number}', number=each.version)}, "
-            f"{each.published_at:%Y-%m-%d}, {html.escape(each.language)})",
+            f"{link}/{each.version}",
+            (
+                f"{html.escape(each.title)} ({say('version {number}', number=each.version)}, "
+                f"{each.published_at:%Y-%m-%d}, {html.escape(each.language)})"
+            ),
         )
         for each in published.policies
-    ]
-    parts.append(_list(documents) if documents else f"<p>{say('No document has been published.')}")
-    return "\n".join(parts) + "</html>\n"
+    )
 
 
 def _list(links: Iterable[tuple[str, str]]) -> str:

@@ -11,7 +11,6 @@ from tegata.issuance.installed import pem_certificates
 from tegata.issuance.model import Issuer, PolicyDocument, StopCause
 from tegata.kernel.ids import IssuerId, TenantId
 from tegata.kernel.problem import Problem, ProblemCode
-from tegata.kernel.scope import PLATFORM_TENANT
 from tegata.protocols.rest.authority_bodies import (
     InstalledCertificate,
     IssuerBody,
@@ -152,13 +151,23 @@ async def revoke_issuer(call: Call[RevocationRequest]) -> Answer:
 
 
 async def stop_issuance(call: Call[NoBody]) -> Answer:
-    """Stop all issuance of the tenant; an operator's token: of the platform."""
-    return await _switch(call, lift=False)
+    """Stop all issuance of the tenant."""
+    return await _switch(call, platform=False, lift=False)
 
 
 async def resume_issuance(call: Call[NoBody]) -> Answer:
-    """Take that stop back."""
-    return await _switch(call, lift=True)
+    """Take the tenant's stop back."""
+    return await _switch(call, platform=False, lift=True)
+
+
+async def stop_platform(call: Call[NoBody]) -> Answer:
+    """Stop all issuance of all tenants (operators only)."""
+    return await _switch(call, platform=True, lift=False)
+
+
+async def resume_platform(call: Call[NoBody]) -> Answer:
+    """Take the platform's stop back."""
+    return await _switch(call, platform=True, lift=True)
 
 
 async def stop_tenant(call: Call[NoBody]) -> Answer:
@@ -224,10 +233,9 @@ async def _set(call: Call[NoBody], cause: StopCause, *, lift: bool = False) -> A
     return await _answer(call, issuer)
 
 
-async def _switch(call: Call[NoBody], *, lift: bool) -> Answer:
+async def _switch(call: Call[NoBody], *, platform: bool, lift: bool) -> Answer:
     call.principal.require_every_issuer()
     scope, authorities = call.principal.scope, call.services.authorities
-    platform = scope.tenant == PLATFORM_TENANT
     stop = platform_stop() if platform else tenant_stop(scope, scope.tenant)
     await (authorities.resume if lift else authorities.stop)(scope, stop, call.digest)
     return Answer(StopBody("platform" if platform else scope.tenant, not lift))
@@ -299,12 +307,21 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     ),
     Operation(
         "POST", "/v1/issuance/stop", "stopIssuance",
-        "Stop all issuance of the tenant (of the platform: operators)", Action.ISSUANCE_STOP,
+        "Stop all issuance of the tenant", Action.ISSUANCE_STOP,
         "issuance:stop:set", NoBody, StopBody, 200, stop_issuance,
     ),
     Operation(
         "POST", "/v1/issuance/resume", "resumeIssuance", "Take that stop back",
         Action.ISSUANCE_STOP, "issuance:stop:lift", NoBody, StopBody, 200, resume_issuance,
+    ),
+    Operation(
+        "POST", "/v1/platform/stop", "stopPlatform",
+        "Stop all issuance of the platform (operators only)", Action.TENANTS_MANAGE,
+        "issuance:stop:set", NoBody, StopBody, 200, stop_platform,
+    ),
+    Operation(
+        "POST", "/v1/platform/resume", "resumePlatform", "Take that stop back (operators only)",
+        Action.TENANTS_MANAGE, "issuance:stop:lift", NoBody, StopBody, 200, resume_platform,
     ),
     Operation(
         "POST", "/v1/tenants/{tenant}/stop", "stopTenantIssuance",
