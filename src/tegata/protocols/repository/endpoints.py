@@ -133,6 +133,7 @@ def _page(published: Published, language: str) -> str:
         return html.escape(translate(text, language).format(**values))
 
     subject = html.escape(name_text(parse_name(issuer.facts.subject)))
+    ocsp = html.escape(issuer.ocsp_url)
     end = f"{issuer.facts.not_after:%Y-%m-%d %H:%M:%SZ}" if issuer.facts.not_after else ""
     fingerprint = hashlib.sha256(issuer.certificate).hexdigest().upper()
     link = f"/repository/{issuer.id}"
@@ -149,7 +150,7 @@ def _page(published: Published, language: str) -> str:
         f"<dt>{say('State')}<dd>{say(_STATES[published.state])}",
         f"<dt>{say('Valid until')}<dd>{end}",
         f"<dt>{say('Fingerprint (SHA-256)')}<dd><code>{fingerprint}</code>",
-        f"<dt>{say('Status of certificates (OCSP)')}<dd><code>{html.escape(issuer.ocsp_url)}</code>",
+        f"<dt>{say('Status of certificates (OCSP)')}<dd><code>{ocsp}</code>",
         f"</dl><p class=note>{say(_NOTE)}",
         f"<h2>{say('Certificates')}</h2>",
         _list([(issuer.ca_issuers_url, f"{name} ({say('Certificate')}, DER)")]),
@@ -169,9 +170,11 @@ def _lists(published: Published, say: Callable[..., str]) -> str:
     url = published.issuer.crl_url
     base, complete = url.removesuffix(".crl"), say("Complete CRL")
     lists = [(url, complete), (f"{base}-delta.crl", f"{complete}: {say('Delta CRL')}")]
-    for number in published.shards[:_SHARDS_SHOWN]:
-        if number:
-            lists.append((f"{base}/{number}.crl", say("Shard {number}", number=number)))
+    lists += [
+        (f"{base}/{number}.crl", say("Shard {number}", number=number))
+        for number in published.shards[:_SHARDS_SHOWN]
+        if number
+    ]
     return _list(lists)
 
 
