@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tegata.cli.authorities import ca_group, resume, stop
 from tegata.cli.client import Client
 from tegata.cli.connection import FILE, F, connected, item_path
 from tegata.cli.connection import show as show_answer
@@ -295,6 +296,9 @@ tenant_group.add_command(_lister("list", "/v1/tenants", "List tenants."))
 CLIENT_COMMANDS: tuple[click.Command, ...] = (
     certificate,
     issuer_group,
+    ca_group,
+    stop,
+    resume,
     profile_group,
     notice_group,
     token_group,
