@@ -419,6 +419,9 @@ OPERATORS = {
 EVENTS = {(each.method, each.path): each.event for each in OPERATIONS}
 
 
+BUSY = 60.0
+
+
 @pytest.fixture(scope="module")
 def victim(server: Server) -> Victim:
     tenant = server.open_tenant("Isolation victim")
@@ -431,8 +434,9 @@ def victim(server: Server) -> Victim:
     root = next(each["id"] for each in tenant.issuers if each["id"] != tenant.issuer)
     authority = chain_of(revoked)[0]
     # The CRL that follows the revocation is an event of its own: it must be there before.
-    eventually(lambda: entry_of(crl_of(server.public, tenant.issuer, authority), revoked))
-    eventually(lambda: _settled(server, tenant, authority))
+    # Other journeys' tenants have lists to be made too.
+    eventually(lambda: entry_of(crl_of(server.public, tenant.issuer, authority), revoked), BUSY)
+    eventually(lambda: _settled(server, tenant, authority), BUSY)
     return Victim(tenant, root, good, revoked, bounded.good(201), "isolation")
 
 
