@@ -16,8 +16,8 @@ from tests.journeys.status import chain_of
 
 TENANT_ACTIONS = {
     "certificates.issue", "certificates.read", "certificates.revoke", "events.read",
-    "issuers.read", "notices.manage", "profiles.manage", "profiles.read", "refused-keys.manage",
-    "tokens.manage",
+    "issuance.stop", "issuers.manage", "issuers.read", "notices.manage", "profiles.manage",
+    "profiles.read", "refused-keys.manage", "tokens.manage",
 }  # fmt: skip
 
 PROFILE = """
@@ -141,6 +141,8 @@ def test_a_token_does_what_its_actions_say_and_nothing_else(
         "certificates.read": caller.get("/v1/certificates"),
         "certificates.revoke": caller.post(f"/v1/certificates/{certificate}/revoke", {}),
         "events.read": caller.get("/v1/events"),
+        "issuance.stop": caller.call("POST", "/v1/issuance/resume"),
+        "issuers.manage": caller.call("POST", f"/v1/issuers/{tenant.issuer}/enable"),
         "issuers.read": caller.get("/v1/issuers"),
         "notices.manage": caller.get("/v1/expiry-notices"),
         "profiles.manage": caller.call("PUT", "/v1/profiles/own", {"document": PROFILE}),
@@ -166,6 +168,8 @@ def test_a_token_for_one_issuer_neither_sees_nor_uses_another(
         caller.get(f"/v1/certificates/{issued['id']}"),
         caller.post(f"/v1/certificates/{issued['id']}/revoke", {}),
         caller.get(f"/v1/issuers/{tenant.issuer}"),
+        caller.call("POST", f"/v1/issuers/{tenant.issuer}/disable"),
+        caller.call("POST", "/v1/issuance/stop"),
         caller.get("/v1/certificates", issuer=tenant.issuer),
         # A key is refused by all issuers, so only a token for all of them may have it refused.
         caller.post("/v1/refused-keys", {"keys": ["ab" * 32]}),

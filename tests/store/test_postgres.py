@@ -90,6 +90,7 @@ def test_every_table_with_a_tenant_enables_and_forces_its_policy(url: str) -> No
         "node",
     }
     assert SHARED_TABLES.keys() == {
+        "issuance_stop",
         "issuer_directory",
         "job",
         "negative_act",
