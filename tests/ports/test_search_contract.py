@@ -183,6 +183,7 @@ async def filled(database: Database) -> tuple[Reads, Sequence[Made]]:
         for each in ISSUERS[tenant]:
             unit.insert(
                 issuer, tenant=tenant, id=each, name=each, parent=None, signing_key="key",
+                bounds=b"", predecessor=None,
                 certificate=b"", created_at=0,
             )  # fmt: skip
         for number in range(60):
