@@ -165,6 +165,19 @@ def revoke_certificate(world: World) -> Iterator[Attempt]:
             yield Attempt("POST", target, "certificate.unknown", body)
 
 
+def replace_certificate(act: str) -> Callable[[World], Iterator[Attempt]]:
+    """Renewal or re-key of the victim's certificates."""
+
+    def attempts(world: World) -> Iterator[Attempt]:
+        body = {"csr": make_csr("victim.example.test")} if act == "rekey" else None
+        for identifier in (world.victim.good["id"], world.victim.revoked["id"]):
+            target = f"/v1/certificates/{identifier}/{act}"
+            for headers in ({}, {"Idempotency-Key": world.victim.key}):
+                yield Attempt("POST", target, "certificate.unknown", body, headers)
+
+    return attempts
+
+
 def get_issuer(world: World) -> Iterator[Attempt]:
     for identifier in (world.victim.tenant.issuer, world.victim.root):
         yield Attempt("GET", f"/v1/issuers/{identifier}", "issuer.unknown")
@@ -304,6 +317,8 @@ CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
     ("GET", "/v1/certificates"): list_certificates,
     ("GET", "/v1/certificates/{certificate}"): get_certificate,
     ("POST", "/v1/certificates/{certificate}/revoke"): revoke_certificate,
+    ("POST", "/v1/certificates/{certificate}/renew"): replace_certificate("renew"),
+    ("POST", "/v1/certificates/{certificate}/rekey"): replace_certificate("rekey"),
     ("GET", "/v1/issuers"): list_own("/v1/issuers"),
     ("GET", "/v1/issuers/{issuer}"): get_issuer,
     ("GET", "/v1/expiry-notices"): list_own("/v1/expiry-notices"),

@@ -35,6 +35,8 @@ class ProblemCode(StrEnum):
     PROFILE_BUILT_IN = "profile.built-in"
     CERTIFICATE_UNKNOWN = "certificate.unknown"
     CERTIFICATE_REVOKED = "certificate.already-revoked"
+    CERTIFICATE_NOT_GOOD = "certificate.not-good"
+    CERTIFICATE_SAME_KEY = "certificate.same-key"
     REASON_UNKNOWN = "revocation.reason-unknown"
     CSR_MALFORMED = "csr.malformed"
     CSR_BAD_SIGNATURE = "csr.bad-signature"

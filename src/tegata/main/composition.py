@@ -20,6 +20,7 @@ from tegata.profiles.catalogue import OCSP_RESPONDER
 from tegata.protocols.ocsp.endpoints import OcspForms
 from tegata.registration.notices import NoticeService
 from tegata.registration.profiles import ProfileService
+from tegata.registration.renewal import RenewalService
 from tegata.registration.screening import KeyScreening, RefusedKeyService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.presigned import PresignedAnswers
@@ -60,6 +61,7 @@ class Platform:
     issuance: IssuanceService
     hierarchy: HierarchyService
     enrolment: EnrolmentService
+    renewal: RenewalService
     refused_keys: RefusedKeyService
     key_list: KeyListFile
     profiles: ProfileService
@@ -155,6 +157,8 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
     profiles, screening = ProfileService(store, store, store, clock), KeyScreening(store, key_list)
     mailer = SmtpMailer(settings.smtp) if settings.smtp is not None else None
 
+    enrolment = EnrolmentService(store, store, issuance, clock, profiles, screening)
+    revocation = RevocationService(store, clock)
     return Platform(
         node=node,
         clock=clock,
@@ -167,11 +171,12 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         serials=serials,
         issuance=issuance,
         hierarchy=hierarchy,
-        enrolment=EnrolmentService(store, store, issuance, clock, profiles, screening),
+        enrolment=enrolment,
+        renewal=RenewalService(store, store, enrolment, revocation, clock),
         refused_keys=RefusedKeyService(store, clock),
         key_list=key_list,
         profiles=profiles,
-        revocation=RevocationService(store, clock),
+        revocation=revocation,
         crls=crls,
         ocsp=OcspService(store, signer, clock),
         presigned=presigned,

@@ -134,6 +134,7 @@ def _listeners(
         platform.tokens,
         platform.tenants,
         platform.enrolment,
+        platform.renewal,
         platform.profiles,
         platform.revocation,
         platform.refused_keys,

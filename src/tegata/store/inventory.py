@@ -149,6 +149,9 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
     "idempotency": _all(
         _derived("2 days"), "tenant", "key_hash", "request_digest", "certificate", "created_at"
     ),
+    "succession": _all(
+        _derived(_CA_RECORDS), "tenant", "predecessor", "successor", "kind", "created_at"
+    ),
     # Kept as long as there may be anybody who still has the key.
     "refused_key": _all(
         _derived(_TENANT_LIFE), "tenant", "spki_sha256", "ground", "created_at"

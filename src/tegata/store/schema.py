@@ -287,6 +287,20 @@ idempotency = Table(
     sqlite_with_rowid=False,
 )
 
+# Which certificate took which one's place. One may have had several successors.
+succession = Table(
+    "succession",
+    metadata,
+    _text("tenant"),
+    _octets("predecessor"),
+    _octets("successor"),
+    _text("kind"),
+    _number("created_at"),
+    PrimaryKeyConstraint("tenant", "predecessor", "successor"),
+    Index("succession_successor", "tenant", "successor"),
+    sqlite_with_rowid=False,
+)
+
 # Keys that must not be certified: SHA-256 of SubjectPublicKeyInfo. The operator's own are refused
 # to all tenants.
 refused_key = Table(

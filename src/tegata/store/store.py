@@ -15,6 +15,7 @@ from tegata.store.reads import DataKeys
 from tegata.store.refused_keys import RefusedKeyReads, RefusedKeyWrites
 from tegata.store.registration import RegistrationReads, RegistrationWrites
 from tegata.store.revocation import RevocationReads, RevocationWrites
+from tegata.store.successions import SuccessionReads, SuccessionWrites
 from tegata.store.tenancy import TenancyReads, TenancyWrites
 from tegata.store.unit import ActJournal, Withdraw
 
@@ -25,6 +26,7 @@ class Unit(
     RevocationWrites,
     RegistrationWrites,
     RefusedKeyWrites,
+    SuccessionWrites,
     ProfileWrites,
     NoticeWrites,
     TenancyWrites,
@@ -38,6 +40,7 @@ class Store(
     RevocationReads,
     RegistrationReads,
     RefusedKeyReads,
+    SuccessionReads,
     ProfileReads,
     NoticeReads,
     TenancyReads,

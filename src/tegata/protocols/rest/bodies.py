@@ -11,7 +11,7 @@ from msgspec import Meta
 from tegata.issuance.model import IssuedCertificate, Issuer
 from tegata.issuance.serials import serial_text
 from tegata.pkix.certificate import encode_pem
-from tegata.registration.model import CertificateEntry, RefusedKey
+from tegata.registration.model import NO_SUCCESSION, CertificateEntry, RefusedKey, Succession
 from tegata.registration.notice import DAYS_DEFAULT
 from tegata.revocation.model import CertificateStatus
 from tegata.tenancy.model import Tenant, Token
@@ -39,6 +39,13 @@ class RevocationRequest(RequestBody):
     """A revocation. `reason` is a reason's name in RFC 5280 section 5.3.1."""
 
     reason: str = "unspecified"
+
+
+class RekeyRequest(RequestBody):
+    """A re-key. `csr` is PKCS #10 in PEM with the new key; its names are the certificate's, or
+    left out."""
+
+    csr: str
 
 
 class NewToken(RequestBody):
@@ -102,8 +109,8 @@ class RefusedKeyPage(msgspec.Struct):
     next: str | None
 
 
-class CertificateItem(msgspec.Struct):
-    """A certificate and its status, as lists show it."""
+class CertificateItem(msgspec.Struct, kw_only=True):
+    """A certificate and its status, as lists show it; `successor` took its place last."""
 
     id: str
     serial: str
@@ -114,10 +121,12 @@ class CertificateItem(msgspec.Struct):
     not_after: str
     status: str
     revocation: RevocationBody | None
+    successor: str | None = None
 
 
-class CertificateBody(CertificateItem):
-    """A certificate with the path to its root: `chain` has the issuing CA first, root last."""
+class CertificateBody(CertificateItem, kw_only=True):
+    """A certificate with the path to its root: `chain` has the issuing CA first, root last; its
+    `predecessor` is the one whose place it took."""
 
     profile_version: int
     certificate: str
@@ -125,6 +134,7 @@ class CertificateBody(CertificateItem):
     ocsp_url: str
     crl_url: str
     ca_issuers_url: str
+    predecessor: str | None = None
 
 
 class CertificatePage(msgspec.Struct):
@@ -227,7 +237,10 @@ def _text(instant: datetime) -> str:
 
 
 def certificate_body(
-    certificate: IssuedCertificate, issuer: Issuer, status: CertificateStatus
+    certificate: IssuedCertificate,
+    issuer: Issuer,
+    status: CertificateStatus,
+    succession: Succession = NO_SUCCESSION,
 ) -> CertificateBody:
     """A certificate as it is answered."""
     return CertificateBody(
@@ -246,10 +259,12 @@ def certificate_body(
         ocsp_url=issuer.ocsp_url,
         crl_url=issuer.crl_url,
         ca_issuers_url=issuer.ca_issuers_url,
+        predecessor=succession.predecessor,
+        successor=succession.successor,
     )
 
 
-def certificate_item(entry: CertificateEntry) -> CertificateItem:
+def certificate_item(entry: CertificateEntry, successor: str | None) -> CertificateItem:
     """A certificate as it is listed."""
     return CertificateItem(
         id=entry.id,
@@ -261,6 +276,7 @@ def certificate_item(entry: CertificateEntry) -> CertificateItem:
         not_after=_text(entry.not_after),
         status=entry.status.status,
         revocation=_revocation(entry.status),
+        successor=successor,
     )
 
 

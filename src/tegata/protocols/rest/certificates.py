@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from tegata.issuance.model import IssuedCertificate, Issuer
 from tegata.kernel.ids import CertificateId, IssuerId
 from tegata.protocols.rest.bodies import (
     CertificateBody,
@@ -9,6 +12,7 @@ from tegata.protocols.rest.bodies import (
     IssuerBody,
     IssuerPage,
     NewCertificate,
+    RekeyRequest,
     RevocationRequest,
     certificate_body,
     certificate_item,
@@ -17,6 +21,7 @@ from tegata.protocols.rest.bodies import (
 from tegata.protocols.rest.download import FORMS, chosen_form, download
 from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation, Parameter
 from tegata.protocols.rest.search import SEARCH_PARAMETERS, certificate_query
+from tegata.registration.model import Succession
 from tegata.revocation.model import CertificateStatus, Status
 from tegata.tenancy.model import Action
 
@@ -51,7 +56,41 @@ async def get_certificate(call: Call[NoBody]) -> Answer:
     if form is not None:
         return Answer(None, download=download(form, certificate, issuer))
     status = await call.services.revocation.status(scope, certificate)
-    return Answer(certificate_body(certificate, issuer, status))
+    succession = await call.services.renewal.succession(scope, certificate.id)
+    return Answer(certificate_body(certificate, issuer, status, succession))
+
+
+async def renew_certificate(call: Call[NoBody]) -> Answer:
+    """A new validity for a certificate's key and names."""
+    scope, identifier = call.principal.scope, CertificateId(call.path["certificate"])
+    await _require_own(call, identifier)
+    issued, issuer = await call.services.renewal.renew(
+        scope, identifier, call.digest, call.idempotency_key
+    )
+    return await _replaced(call, issued, issuer, identifier)
+
+
+async def rekey_certificate(call: Call[RekeyRequest]) -> Answer:
+    """A new validity for a certificate's names, and a new key."""
+    scope, identifier = call.principal.scope, CertificateId(call.path["certificate"])
+    await _require_own(call, identifier)
+    issued, issuer = await call.services.renewal.rekey(
+        scope, identifier, call.body.csr, call.digest, call.idempotency_key
+    )
+    return await _replaced(call, issued, issuer, identifier)
+
+
+async def _require_own(call: Call[Any], identifier: CertificateId) -> None:
+    certificate, _issuer = await call.services.enrolment.find(call.principal.scope, identifier)
+    call.principal.require_issuer(certificate.issuer)
+
+
+async def _replaced(
+    call: Call[Any], issued: IssuedCertificate, issuer: Issuer, predecessor: CertificateId
+) -> Answer:
+    status = await call.services.revocation.status(call.principal.scope, issued)
+    body = certificate_body(issued, issuer, status, Succession(predecessor))
+    return Answer(body, f"/v1/certificates/{issued.id}")
 
 
 async def list_certificates(call: Call[NoBody]) -> Answer:
@@ -60,9 +99,11 @@ async def list_certificates(call: Call[NoBody]) -> Answer:
     if query.issuer is not None:
         call.principal.require_issuer(query.issuer)
     page = await call.services.enrolment.search(call.principal.scope, query)
-    return Answer(
-        CertificatePage([certificate_item(entry) for entry in page.entries], page.following)
+    successors = await call.services.renewal.successors(
+        call.principal.scope, [entry.id for entry in page.entries]
     )
+    items = [certificate_item(entry, successors.get(entry.id)) for entry in page.entries]
+    return Answer(CertificatePage(items, page.following))
 
 
 async def revoke_certificate(call: Call[RevocationRequest]) -> Answer:
@@ -116,6 +157,18 @@ OPERATIONS = (
         "POST", "/v1/certificates/{certificate}/revoke", "revokeCertificate",
         "Revoke a certificate", Action.CERTIFICATES_REVOKE, "revocation:certificate:revoke",
         RevocationRequest, CertificateBody, 200, revoke_certificate,
+    ),
+    Operation(
+        "POST", "/v1/certificates/{certificate}/renew", "renewCertificate",
+        "Renew a certificate: same key and names, new validity",
+        Action.CERTIFICATES_ISSUE, "registration:certificate:renew",
+        NoBody, CertificateBody, 201, renew_certificate, idempotent=True,
+    ),
+    Operation(
+        "POST", "/v1/certificates/{certificate}/rekey", "rekeyCertificate",
+        "Re-key a certificate: same names, new key and validity",
+        Action.CERTIFICATES_ISSUE, "registration:certificate:rekey",
+        RekeyRequest, CertificateBody, 201, rekey_certificate, idempotent=True,
     ),
     Operation(
         "GET", "/v1/issuers", "listIssuers", "List certification authorities",

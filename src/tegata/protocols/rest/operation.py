@@ -20,6 +20,7 @@ from tegata.protocols.http import Request, Response
 from tegata.protocols.rest.problems import problem_response
 from tegata.registration.notices import NoticeService
 from tegata.registration.profiles import ProfileService
+from tegata.registration.renewal import RenewalService
 from tegata.registration.screening import RefusedKeyService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.service import RevocationService
@@ -40,6 +41,7 @@ class Services:
     tokens: TokenService
     tenants: TenantService
     enrolment: EnrolmentService
+    renewal: RenewalService
     profiles: ProfileService
     revocation: RevocationService
     refused_keys: RefusedKeyService

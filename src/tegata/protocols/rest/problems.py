@@ -43,6 +43,10 @@ TABLE = {
     ProblemCode.PROFILE_BUILT_IN: HttpProblem(409, "The profile comes with the software"),
     ProblemCode.CERTIFICATE_UNKNOWN: HttpProblem(404, "There is no such certificate"),
     ProblemCode.CERTIFICATE_REVOKED: HttpProblem(409, "The certificate is revoked already"),
+    ProblemCode.CERTIFICATE_NOT_GOOD: HttpProblem(409, "The certificate is not good any more"),
+    ProblemCode.CERTIFICATE_SAME_KEY: HttpProblem(
+        400, "The key is the one that the certificate has"
+    ),
     ProblemCode.REASON_UNKNOWN: HttpProblem(400, "The revocation reason is not known"),
     ProblemCode.CSR_MALFORMED: HttpProblem(400, "The certification request is malformed"),
     ProblemCode.CSR_BAD_SIGNATURE: HttpProblem(

@@ -327,6 +327,17 @@ def _record(op: Operations) -> None:
     )
     op.create_index("idempotency_age", "idempotency", ["tenant", "created_at"])
     op.create_table(
+        "succession",
+        _text("tenant"),
+        _octets("predecessor"),
+        _octets("successor"),
+        _text("kind"),
+        _number("created_at"),
+        PrimaryKeyConstraint("tenant", "predecessor", "successor"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("succession_successor", "succession", ["tenant", "successor"])
+    op.create_table(
         "audit_event",
         _text("tenant"),
         _number("sequence"),
