@@ -47,6 +47,10 @@ TABLE = {
     ProblemCode.CERTIFICATE_SAME_KEY: HttpProblem(
         400, "The key is the one that the certificate has"
     ),
+    ProblemCode.BULK_UNKNOWN: HttpProblem(404, "There is no such bulk file"),
+    ProblemCode.BULK_FILE_REFUSED: HttpProblem(422, "The bulk file cannot be read"),
+    ProblemCode.BULK_ROW_REFUSED: HttpProblem(422, "The row cannot be understood"),
+    ProblemCode.BULK_DUPLICATE_ROW: HttpProblem(409, "The row asks for what another row asked for"),
     ProblemCode.REASON_UNKNOWN: HttpProblem(400, "The revocation reason is not known"),
     ProblemCode.CSR_MALFORMED: HttpProblem(400, "The certification request is malformed"),
     ProblemCode.CSR_BAD_SIGNATURE: HttpProblem(
