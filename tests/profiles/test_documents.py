@@ -166,6 +166,11 @@ WRONG = {
         "document.usage-without-key",
         "keyUsage.rsa",
     ),
+    "a usage that some keys cannot have": (
+        changed(ALWAYS, 'always = ["digitalSignature", "keyEncipherment"]'),
+        "document.usage-of-no-key",
+        "keyUsage.always",
+    ),
     "a server whose key may not be used": (
         changed(f'{ALWAYS}\nrsa = ["keyEncipherment"]', 'always = ["contentCommitment"]'),
         "document.purpose-key-usage",

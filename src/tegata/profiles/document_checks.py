@@ -11,6 +11,7 @@ from tegata.pkix.extensions import KeyUsage
 from tegata.pkix.names import GeneralNameKind
 from tegata.profiles.document_errors import finding
 from tegata.profiles.model import CertificateKind, Profile
+from tegata.profiles.usage import impossible_key_usage
 from tegata.profiles.vocabulary import KEY_USAGE_NAMES, NAME_KIND_NAMES, PURPOSE_NAMES
 
 _CA_USAGES = frozenset({KeyUsage.KEY_CERT_SIGN, KeyUsage.CRL_SIGN})
@@ -49,8 +50,27 @@ def contradictions(profile: Profile) -> list[Finding]:
         found.append(finding("document.usage-without-key", "keyUsage.rsa"))
     if profile.key_agreement_for_ec and not profile.key_kinds & EC_KINDS:
         found.append(finding("document.usage-without-key", "keyUsage.ec"))
+    found += _of_keys(profile)
     for purpose in profile.extended_key_usage:
         found += _of_purpose(profile, purpose)
+    return found
+
+
+def _of_keys(profile: Profile) -> list[Finding]:
+    """Usages that some of the listed keys cannot have: requests with these would be refused."""
+    found = []
+    for usage in sorted(profile.key_usage):
+        kinds = sorted(each for each in profile.key_kinds if usage in impossible_key_usage(each)[0])
+        if kinds:
+            name = KEY_USAGE_NAMES[usage]
+            found.append(
+                finding(
+                    "document.usage-of-no-key",
+                    "keyUsage.always",
+                    kinds=", ".join(kinds),
+                    usage=name,
+                )
+            )
     return found
 
 

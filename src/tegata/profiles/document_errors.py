@@ -71,6 +71,10 @@ MESSAGES: Mapping[str, str] = {
     "document.usage-without-key": (
         "No key of this kind is allowed here. Remove it, or add the algorithm."
     ),
+    "document.usage-of-no-key": (
+        "Keys of {kinds} cannot have {usage}. Take them off algorithms, or say {usage} for the "
+        "others in keyUsage.rsa or keyUsage.ec."
+    ),
     "document.not-for-tenants": "Only profiles that come with the software may have {field}.",
     "document.beyond-bounds": "The platform's bound is {bound}. Stay within it.",
     "document.end-without-device": (

@@ -63,6 +63,11 @@ _IMPOSSIBLE: Mapping[KeyKind, tuple[frozenset[KeyUsage], str]] = {
 }
 
 
+def impossible_key_usage(kind: KeyKind) -> tuple[frozenset[KeyUsage], str]:
+    """What a key of a kind cannot be used for, and who says so."""
+    return _IMPOSSIBLE.get(kind, (frozenset[KeyUsage](), ""))
+
+
 def expected_key_usage(profile: Profile, public_key: bytes) -> frozenset[KeyUsage]:
     """The profile's key usages; RSA servers may also be sent keys (RFC 5246 section 7.4.2).
 
@@ -98,7 +103,7 @@ def key_usage_as_profiled(subject: Subject) -> Finding | None:
 def key_usage_fits_key(subject: Subject) -> Finding | None:
     """The profile asks for nothing that a key of the subject's kind cannot do."""
     kind = key_kind(subject.tbs.public_key)
-    impossible, cites = _IMPOSSIBLE.get(kind, (frozenset[KeyUsage](), ""))
+    impossible, cites = impossible_key_usage(kind)
     # That the extension has the profile's usages is for `key_usage_as_profiled` to say.
     wrong = sorted(expected_key_usage(subject.profile, subject.tbs.public_key) & impossible)
     if not wrong:

@@ -27,7 +27,8 @@ class Presigned(Generic[Form]):
     """An answer in the form that its door sends.
 
     Up to `fresh_until`, half of its life, it is given without a question; then, to
-    `valid_until`, only when no newer one can be had.
+    `valid_until`, only when no newer one can be had. `size` is its share of the memory for each
+    question that finds it.
     """
 
     form: Form

@@ -39,6 +39,7 @@ ANSWER_TIMEOUT = 15.0
 # Seconds; a token takes its time over an RSA key of 4096 bits.
 KEY_TIMEOUT = 180.0
 _HEADER = 4
+_GATHERING_TURNS = 4
 _MADE = 64
 
 R = TypeVar("R")
@@ -81,12 +82,17 @@ class _Connection(asyncio.Protocol):
             self._watch = loop.call_later(ANSWER_TIMEOUT, self._look, max(self.waiting))
 
     def send(self, frame: bytes) -> None:
-        """Send a frame, together with all others of this turn of the loop."""
+        """Send a frame, together with all others of this turn of the loop and the next few, as
+        long as there are any: the signer works best on many at once."""
         if not self._unsent:
-            asyncio.get_running_loop().call_soon(self._flush)
+            asyncio.get_running_loop().call_soon(self._flush, 0, _GATHERING_TURNS)
         self._unsent.append(frame)
 
-    def _flush(self) -> None:
+    def _flush(self, before: int, turns: int) -> None:
+        if turns and len(self._unsent) > before:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._flush, len(self._unsent), turns - 1)
+            return
         if self.transport is not None and self.open:
             self.transport.write(b"".join(self._unsent))
         self._unsent.clear()

@@ -21,6 +21,8 @@ from tegata.store.statement import NO_OFFSET, Statement
 CRL_JOB = "crl.publish"
 RESPONDER_JOB = "responder.renew"
 NOTICE_JOB = "notice.send"
+# Its key is the file.
+BULK_JOB = "bulk.run"
 LEASE = timedelta(seconds=60)
 _AT_ONCE = 16
 _ZERO: ColumnClause[int] = literal_column("0")

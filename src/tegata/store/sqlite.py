@@ -24,6 +24,7 @@ from tegata.store.unit import ChainHead, Execute, Intent
 
 _LOG = logging.getLogger(__name__)
 GROUP_MAXIMUM = 64
+_GATHERING_TURNS = 12
 _READERS = 2
 _BUSY_MILLISECONDS = 10_000
 _BUSY_PAUSE = 0.02
@@ -141,6 +142,7 @@ class SqliteDatabase:
 
     async def _commit_all(self) -> None:
         while self._waiting:
+            await self._gather()
             many = min(len(self._waiting), GROUP_MAXIMUM)
             group = [self._waiting.popleft() for _ in range(many)]
             outcomes = await self._transaction([order.intent for order in group])
@@ -152,6 +154,15 @@ class SqliteDatabase:
                 continue
             for order, outcome in zip(group, outcomes, strict=True):
                 order.settle(outcome)
+
+    async def _gather(self) -> None:
+        """Let those come along that arrive in the next turns of the loop: a commit costs much,
+        and nearly the same for many. Where nobody is about to arrive this takes no time."""
+        for _turn in range(_GATHERING_TURNS):
+            waiting = len(self._waiting)
+            await asyncio.sleep(0)
+            if len(self._waiting) == waiting:
+                return
 
     async def _transaction(self, intents: Sequence[Intent]) -> list[_Outcome] | None:
         """Outcomes of the intents together; None when they must be tried one by one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import DataKeyKind
+from tegata.store.bulk import BulkReads, BulkWrites
 from tegata.store.database import Database
 from tegata.store.issuance import IssuanceWrites
 from tegata.store.keys import KeyReads, KeyWrites
@@ -27,6 +28,7 @@ class Unit(
     RegistrationWrites,
     RefusedKeyWrites,
     SuccessionWrites,
+    BulkWrites,
     ProfileWrites,
     NoticeWrites,
     TenancyWrites,
@@ -41,6 +43,7 @@ class Store(
     RegistrationReads,
     RefusedKeyReads,
     SuccessionReads,
+    BulkReads,
     ProfileReads,
     NoticeReads,
     TenancyReads,
