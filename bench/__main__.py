@@ -23,16 +23,16 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import ocsp
 
+from bench.crl import bench_crl
+from bench.issuing import issue_plan, requests_for
 from bench.platform import Running, children, cpu_seconds, load, running
 from bench.preload import preload_postgres, preload_sqlite
 from bench.search import SearchFigure
 from bench.search import measure as measure_searches
+from bench.status import nginx, questions, raw_asgi
 from tests.postgres import postgres_cluster
 
 SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
@@ -73,21 +73,6 @@ def _timed(act: Callable[[], object], times: int = 4000) -> float:
     for _ in range(times):
         act()
     return (time.process_time() - begun) / times
-
-
-def requests_for(count: int) -> list[str]:
-    """Certification requests with keys of their own."""
-    made = []
-    for number in range(count):
-        name = f"host{number}.example.test"
-        request = (
-            x509.CertificateSigningRequestBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), False)
-            .sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
-        )
-        made.append(request.public_bytes(Encoding.PEM).decode())
-    return made
 
 
 class Bench:
@@ -141,61 +126,23 @@ class Bench:
         plan["requests"] = requests or self.requests
         self.measure(name, run, plan, crypto_floor(), database or [])
 
-    def status(self, name: str, run: Running, floor: float) -> None:
-        """Ask OCSP over HTTP for one certificate after the other."""
-        plan = ocsp_plan(run, self.csrs[:16])
-        plan |= {"connections": CONNECTIONS, "requests": self.requests * 2, "keep_alive": True}
-        self.measure(name, run, plan, floor, [])
-
-
-def issue_plan(run: Running, csrs: list[str]) -> dict[str, Any]:
-    """A load of requests for certificates."""
-    context = run.context
-    token = Path(context["token_file"]).read_text().strip()
-    return {
-        "url": context["api"] + "/v1/certificates",
-        "headers": {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-        "bodies": [
-            json.dumps({"issuer": context["issuer"], "profile": "tls-server", "csr": csr})
-            for csr in csrs
-        ],
-        "requests": len(csrs),
-        "connections": 4,
-        "keep_alive": True,
-        "expect": 201,
-        "tls_ca": context["tls_ca"],
-    }
-
-
-def ocsp_plan(run: Running, csrs: list[str]) -> dict[str, Any]:
-    """A load of OCSP requests for certificates issued for it."""
-    bodies = []
-    for body in issue_plan(run, csrs)["bodies"]:
-        answer = _post(run, body)
-        certificate = x509.load_pem_x509_certificate(answer["certificate"].encode())
-        issuer = x509.load_pem_x509_certificate(answer["chain"][0].encode())
-        request = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, hashes.SHA256())
-        bodies.append(request.build().public_bytes(Encoding.DER).decode("latin-1"))
-    return {
-        "url": run.context["public"] + "/ocsp",
-        "headers": {"Content-Type": "application/ocsp-request"},
-        "bodies": bodies,
-        "expect": 200,
-        "tls_ca": None,
-    }
-
-
-def _post(run: Running, body: str) -> dict[str, Any]:
-    context = run.context
-    token = Path(context["token_file"]).read_text().strip()
-    done = subprocess.run(
-        ["curl", "--silent", "--fail", "--cacert", context["tls_ca"], "-H",
-         f"Authorization: Bearer {token}", "-H", "Content-Type: application/json", "--data", "@-",
-         context["api"] + "/v1/certificates"],
-        input=body.encode(), stdout=subprocess.PIPE, check=True,
-    )  # fmt: skip
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+    def status(self, run: Running, folder: Path) -> None:
+        """Ask OCSP over HTTP, from memory and with nonces, beside other servers."""
+        asked = questions(run, self.csrs[:16])
+        common = {"connections": CONNECTIONS, "requests": self.requests * 5, "keep_alive": True}
+        floor = crypto_floor()
+        for other in (raw_asgi(asked.answer_octets), nginx(asked.answer_octets, folder)):
+            with other as peer:
+                if peer is None:
+                    continue
+                before = cpu_seconds(peer.pids)
+                result = load(peer.plan | common)
+                floor = (cpu_seconds(peer.pids) - before) / result["requests"]
+                name = peer.name
+            for method, plan in (("POST", asked.post), ("GET", asked.get)):
+                self.measure(f"OCSP, {method}, beside {name}", run, plan | common, floor, [])
+        nonces = asked.nonce | common | {"requests": self.requests}
+        self.measure("OCSP with a nonce, beside signatures", run, nonces, crypto_floor(), [])
 
 
 def _line(figure: Figure) -> str:
@@ -218,8 +165,7 @@ def bench_sqlite(bench: Bench, folder: Path, certificates: int) -> None:
             "issue, SQLite, new connection each time", run, connections=8, keep_alive=False,
             requests=500,
         )  # fmt: skip
-        static = static_floor(run)
-        bench.status("OCSP, signed each time, SQLite", run, static)
+        bench.status(run, folder)
         context = run.context
     begun = time.perf_counter()
     preload_sqlite(data, context["tenant"], [context["issuer"]], certificates)
@@ -227,22 +173,6 @@ def bench_sqlite(bench: Bench, folder: Path, certificates: int) -> None:
     with running(data) as run:
         bench.issue(f"issue, SQLite, {certificates} certificates in it", run)
         bench.searches += measure_searches("sqlite", run, certificates, SEARCHES)
-
-
-def static_floor(run: Running) -> float:
-    """Seconds of processor time for an answer that costs nothing, from the same listener."""
-    plan = {
-        "url": run.context["public"] + "/none",
-        "headers": {},
-        "bodies": [""],
-        "requests": 6000,
-        "connections": CONNECTIONS,
-        "keep_alive": True,
-        "expect": 404,
-        "tls_ca": None,
-    }
-    before = cpu_seconds(run.pids)
-    return (load(plan), (cpu_seconds(run.pids) - before) / 6000)[1]
 
 
 def bench_postgres(bench: Bench, folder: Path, certificates: int) -> None:
@@ -302,6 +232,7 @@ def main() -> None:
         if Path(SOFTHSM).exists():
             bench_softhsm(bench, folder)
         bench_postgres(bench, folder, chosen.certificates)
+        crl = bench_crl(folder, chosen.certificates)
     finally:
         shutil.rmtree(folder)
     report = {
@@ -309,6 +240,7 @@ def main() -> None:
         "machine": machine.machine(),
         "processors": os.cpu_count(),
         "figures": [asdict(figure) for figure in bench.figures],
+        "crl": asdict(crl),
         "searches": [asdict(figure) for figure in bench.searches],
     }
     target = Path("var/bench.json")

@@ -19,7 +19,10 @@ import uvloop
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to send: `bodies` in turn, `requests` in all, over `connections`."""
+    """What to send: `bodies` in turn, `requests` in all, over `connections`.
+
+    With GET, `bodies` are what follows the URL.
+    """
 
     url: str
     headers: dict[str, str]
@@ -29,6 +32,7 @@ class Plan:
     keep_alive: bool
     expect: int
     tls_ca: str | None
+    method: str = "POST"
 
 
 class _Run:
@@ -41,16 +45,19 @@ class _Run:
         self.host, self.port = parts.hostname or "", parts.port or 0
         self.tls = ssl.create_default_context(cafile=plan.tls_ca) if plan.tls_ca else None
         connection = "keep-alive" if plan.keep_alive else "close"
-        lines = [
-            f"POST {parts.path} HTTP/1.1",
-            f"Host: {parts.netloc}",
-            f"Connection: {connection}",
-        ]
+        lines = [f"Host: {parts.netloc}", f"Connection: {connection}"]
         lines += [f"{name}: {value}" for name, value in plan.headers.items()]
         head = "\r\n".join(lines)
+        if plan.method == "GET":
+            self.messages = [
+                f"GET {parts.path}{body} HTTP/1.1\r\n{head}\r\n\r\n".encode()
+                for body in plan.bodies
+            ]
+            return
         octets = [body.encode("latin-1") for body in plan.bodies]
+        first = f"{plan.method} {parts.path} HTTP/1.1\r\n{head}"
         self.messages = [
-            f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body for body in octets
+            f"{first}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body for body in octets
         ]
 
     async def worker(self) -> None:

@@ -55,9 +55,10 @@ def _batches(
             name = f"host{number}.zone{number % 1000}.example.test"
             issuer = issuers[number % 10 == 0 and len(issuers) > 1]
             der = _DER + identifier
+            shard = 1 + number // 10_000
             rows[certificate].append(
                 (tenant, identifier, month, issuer, serial, _profile(number), 1, f"CN={name}",
-                 not_after - 398 * _DAY, not_after,
+                 not_after - 398 * _DAY, not_after, shard,
                  fingerprint_number(hashlib.sha256(der).digest()))
             )  # fmt: skip
             reversed_name = f"dns:test.example.zone{number % 1000}.host{number}"
@@ -66,7 +67,20 @@ def _batches(
             if number % 100 == 0:
                 reason = 6 if number % 1000 == 0 else 4
                 rows[revocation].append(
-                    (tenant, issuer, serial, month, identifier, now, reason, bytes(40), not_after)
+                    (
+                        tenant,
+                        issuer,
+                        serial,
+                        month,
+                        identifier,
+                        now,
+                        reason,
+                        bytes(40),
+                        not_after,
+                        None,
+                        shard,
+                        1 + number // 100,
+                    )
                 )
             if events:
                 sequence = first_event + number

@@ -25,9 +25,10 @@ from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope, platform_acts
 from tegata.kernel.signing import DataKeyKind, KeyPurpose
 from tegata.main.composition import Platform
+from tegata.pkix.crl import RevocationReason
 from tegata.pkix.names import GeneralName, GeneralNameKind
 from tegata.pkix.ocsp import CertId, OcspRequest, issuer_hashes, parse_ocsp_request
-from tegata.revocation.model import Status
+from tegata.revocation.model import CrlKind, Status
 from tegata.store.issuance import block_context, searchable
 from tegata.store.schema import (
     certificate,
@@ -66,7 +67,7 @@ _NAMED = Statement(
     )
 )
 _REVOCATIONS = _all(revocation, "issuer", "serial", "certificate")
-_CRLS = _all(crl, "issuer", "number")
+_CRLS = _all(crl, "issuer", "shard", "kind")
 _RESPONDERS = _all(responder, "issuer")
 
 
@@ -233,10 +234,16 @@ async def require_in_service(actor: Actor, ledger: Ledger) -> None:
     assert listed == {_number(row[1]) for row in rows if row[0] == issuer}
     assert gone.serial in listed
     assert kept.serial not in listed
+    shard = await platform.crls.publish(DEMO, issuer, gone.shard)
+    of_shard = {entry.serial_number for entry in x509.load_der_x509_crl(shard.der)}
+    assert gone.serial in of_shard <= listed
     # Whatever became of a list that was signed and not published: its number was not passed.
     key = (await platform.store.get_issuer(DEMO, issuer)).key.id
-    signed = [line["crl"] for line in ledger.signed() if "crl" in line and line["key"] == key]
-    assert max(signed, default=number) == number
+    lists = [line for line in ledger.signed() if "crl" in line and line["key"] == key]
+    assert max(line["crl"] for line in lists if line["scope"] == "complete") == number
+    # A number is taken before anything is signed under it: none was ever signed under twice.
+    signed = Counter((line["scope"], line["crl"]) for line in lists)
+    assert set(signed.values()) == {1}, signed
 
 
 async def require_intended(actor: Actor, ledger: Ledger, intent: Line) -> bool:
@@ -258,6 +265,8 @@ async def require_intended(actor: Actor, ledger: Ledger, intent: Line) -> bool:
             return not found_first <= told
         case "revoke":
             return await _require_revoked(actor, ledger, CertificateId(intent["id"]))
+        case "release":
+            return await _require_released(actor, ledger, CertificateId(intent["id"]))
         case "publish":
             numbers = [line["number"] for line in ledger.acknowledged("published")]
             return (await actor.platform.crls.latest(actor.issuer)).number > max(numbers, default=1)
@@ -297,6 +306,20 @@ async def _require_revoked(actor: Actor, ledger: Ledger, identifier: Certificate
     return stood and identifier not in told
 
 
+async def _require_released(actor: Actor, ledger: Ledger, identifier: CertificateId) -> bool:
+    found = await actor.platform.store.get_certificate(DEMO, identifier)
+    was_held = identifier in {line["id"] for line in ledger.acknowledged("held")}
+    was_released = identifier in {line["id"] for line in ledger.acknowledged("released")}
+    status = await actor.platform.store.certificate_status(DEMO, found.issuer, found.serial)
+    is_held = status.status is Status.REVOKED
+    assert not (was_released and is_held)
+    if is_held:
+        assert status.reason is RevocationReason.CERTIFICATE_HOLD
+        await actor.platform.revocation.release(DEMO, identifier, bytes(32))
+    await require_answers(actor.platform, actor.issuer, [], [found.serial])
+    return is_held != was_held and not was_released
+
+
 async def _require_opened(actor: Actor, ledger: Ledger, intent: Line) -> bool:
     platform, identifier = actor.platform, TenantId(intent["tenant"])
     told = {line["tenant"] for line in ledger.acknowledged("opened")}
@@ -326,7 +349,9 @@ async def require_whole_tenant(platform: Platform, identifier: TenantId) -> None
     responders = await platform.database.fetch(identifier, _RESPONDERS, {})
     assert sorted(row[0] for row in responders) == every
     crls = await platform.database.fetch(identifier, _CRLS, {})
-    assert sorted(tuple(row) for row in crls) == [(issuer, 1) for issuer in every]
+    assert sorted(tuple(row) for row in crls) == [
+        (issuer, shard, kind) for issuer in every for shard in (0, 1) for kind in sorted(CrlKind)
+    ]
     events = await platform.tenants.list_events(scope, 0, 1000)
     acts = [json.loads(event.canonical)["action"] for event in events]
     assert acts.count("tenancy:tenant:open") == acts.count("tenancy:tenant:activate") == 1

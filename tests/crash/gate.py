@@ -20,7 +20,8 @@ from tegata.main.composition import Platform
 from tegata.registration.profiles import ProfileService
 from tegata.registration.screening import KeyScreening, RefusedKeyService
 from tegata.registration.service import EnrolmentService
-from tegata.revocation.service import CrlService, OcspService, RevocationService
+from tegata.revocation.lists import CrlService
+from tegata.revocation.service import OcspService, RevocationService
 from tegata.signers.client import SignerClient
 from tegata.signers.data_keys import DataKeyRing
 from tegata.store.database import Database

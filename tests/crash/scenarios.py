@@ -50,6 +50,20 @@ class Actor:
         self.ledger.acknowledge("published", number=crl.number, issuer=self.issuer)
         return crl.number
 
+    async def publish_all(self) -> int:
+        """The number of a CRL that comes with a shard's lists and a delta."""
+        number = await self.publish()
+        await self.platform.crls.publish(DEMO, self.issuer, 1)
+        await self.platform.crls.publish_delta(DEMO, self.issuer)
+        return number
+
+    async def hold_and_release(self, certificate: IssuedCertificate) -> None:
+        """A hold that is taken back."""
+        await self.platform.revocation.revoke(DEMO, certificate.id, "certificateHold", NONE)
+        self.ledger.acknowledge("held", id=certificate.id)
+        await self.platform.revocation.release(DEMO, certificate.id, NONE)
+        self.ledger.acknowledge("released", id=certificate.id)
+
 
 async def demo_issuer(platform: Platform) -> IssuerId:
     """The demo tenant's issuing CA."""
@@ -86,7 +100,13 @@ async def revoke(actor: Actor, before: Actor) -> Act:
 async def publish(actor: Actor, before: Actor) -> Act:
     await before.revoke(await before.issue(f"{actor.tag}.example.test"))
     actor.ledger.intend("publish")
-    return actor.publish
+    return actor.publish_all
+
+
+async def release(actor: Actor, before: Actor) -> Act:
+    issued = await before.issue(f"{actor.tag}.example.test")
+    actor.ledger.intend("release", id=issued.id)
+    return lambda: actor.hold_and_release(issued)
 
 
 async def exhaust(actor: Actor, before: Actor) -> Act:
@@ -118,6 +138,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "issue-with-key": issue_with_key,
     "revoke": revoke,
     "publish": publish,
+    "release": release,
     "exhaust": exhaust,
     "open-tenant": open_tenant,
 }

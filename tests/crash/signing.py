@@ -16,7 +16,7 @@ from tegata.kernel.signing import KeyAlgorithm, SignatureAlgorithm
 from tegata.main import signer_process
 from tegata.main.settings import Settings
 from tegata.pkix.certificate import parse_tbs_certificate
-from tegata.pkix.crl import parse_tbs_cert_list
+from tegata.pkix.crl_reader import parse_tbs_cert_list
 from tegata.pkix.der import DerError
 from tegata.signers.keys import KeyBackEnd, KeyRecord, PrivateKey
 from tegata.signers.sealing import SealingRoot
@@ -35,7 +35,9 @@ class _RecordingKey:
             self._ledger.sign(**owner, serial=f"{parse_tbs_certificate(message).serial:x}")
         except DerError:
             with suppress(DerError):  # an OCSP answer
-                self._ledger.sign(**owner, crl=parse_tbs_cert_list(message).number)
+                crl = parse_tbs_cert_list(message)
+                scope = f"{crl.point or 'complete'}{'' if crl.base is None else ', delta'}"
+                self._ledger.sign(**owner, crl=crl.number, scope=scope)
         return self._key.sign(message)
 
 

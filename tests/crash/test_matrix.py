@@ -20,6 +20,7 @@ SCENARIOS = {
     "issue": 20,
     "publish": 12,
     "revoke": 10,
+    "release": 20,
 }
 # Points repeat: a commit is always made in the same steps. Each name is killed at on every
 # combination, the last time that it is reached. The repetitions are killed at where it is fastest,

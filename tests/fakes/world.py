@@ -17,12 +17,14 @@ from tegata.kernel.ids import IssuerId, NodeId, TenantId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import PLATFORM_TENANT, TenantScope, platform_acts
 from tegata.kernel.signing import KeyPurpose
-from tegata.pkix.crl import parse_tbs_cert_list
+from tegata.pkix.certificate import parse_certificate
+from tegata.pkix.crl_reader import parse_tbs_cert_list
 from tegata.registration.profiles import ProfileService
 from tegata.registration.screening import KeyScreening, RefusedKeyService
 from tegata.registration.service import EnrolmentService
-from tegata.revocation.model import CertificateStatus, PublishedCrl, Status
-from tegata.revocation.service import CrlService, OcspService, RevocationService
+from tegata.revocation.lists import CrlService
+from tegata.revocation.model import CertificateStatus, CrlKind, PublishedCrl, Status
+from tegata.revocation.service import OcspService, RevocationService
 from tegata.tenancy.model import TenantState
 from tegata.tenancy.service import TenantService
 from tests.fakes.system import CountingRandomness, FakeClock
@@ -149,10 +151,18 @@ class World:
             return await self.revocation.status(self.scope, certificate)
 
     async def publish(self) -> PublishedCrl:
-        """A CRL, published."""
-        crl = await self.crls.publish(self.scope, self.issuer().id)
+        """Every list of the issuer, published; the complete one."""
+        issuer = self.issuer().id
+        for shard in await self.crls.shards(issuer):
+            self.published.append(await self.crls.publish(self.scope, issuer, shard))
+        crl = await self.crls.publish(self.scope, issuer)
         self.published.append(crl)
+        await self.crls.publish_delta(self.scope, issuer)
         return crl
+
+    def listed(self, crl: PublishedCrl) -> set[int]:
+        """The serials in a list."""
+        return set(parse_tbs_cert_list(parse_certificate(crl.der).tbs).serials)
 
     @property
     def signed(self) -> set[int]:
@@ -189,8 +199,9 @@ class World:
         assert all(
             self.tables.certificates[each.id].der == each.der for each in self.released.values()
         )
-        numbers = [crl.number for crl in self.published]
-        assert numbers == sorted(set(numbers))
+        for shard in {crl.shard for crl in self.published}:
+            numbers = [crl.number for crl in self.published if crl.shard == shard]
+            assert numbers == sorted(set(numbers))
         subjects = Counter(event.subject for _tenant, event in self.tables.events.values())
         assert all(subjects[f"certificate:{each}"] >= 1 for each in self.tables.certificates)
 
@@ -209,12 +220,17 @@ class World:
         issued = await self.issue()
         await self.revoke(issued)
         crl = await self.publish()
-        listed = set(parse_tbs_cert_list(self.signer.signed_crls[-1][1]).serials)
+        listed = self.listed(crl)
         issuer = self.issuer().id
         of_issuer = {serial for owner, serial in self.tables.revocations if owner == issuer}
         assert issued.serial in listed
         assert listed == of_issuer
-        assert crl.number == max(number for owner, number in self.tables.crls if owner == issuer)
+        shards = [each for each in self.published if each.shard]
+        assert listed == set().union(
+            *map(self.listed, shards[-len(await self.crls.shards(issuer)) :])
+        )
+        own = [p[3] for p in self.tables.crls if p[:3] == (issuer, 0, CrlKind.FULL)]
+        assert crl.number == max(own)
         self.require_invariants()
 
     def require_whole_tenant(self) -> None:
@@ -227,8 +243,12 @@ class World:
         assert {issuer: len(many) for issuer, many in tables.responders.items()} == dict.fromkeys(
             every, 1
         )
-        assert set(tables.crls) == {(issuer, 1) for issuer in every}
-        assert set(tables.wanted) == every
+        scopes = {place[:3] for place in tables.crls}
+        assert scopes == {
+            (issuer, shard, kind) for issuer in every for shard in (0, 1) for kind in CrlKind
+        }
+        assert len(tables.crls) == len(scopes)
+        assert set(tables.wanted) >= every
         profiles = Counter(each.profile for each in tables.certificates.values())
         assert profiles == {"root-ca": 1, "issuing-ca": 1, "ocsp-responder": 2}
 

@@ -14,7 +14,7 @@ from tegata.kernel.signing import (
     choose_signature_algorithm,
 )
 from tegata.pkix.certificate import parse_tbs_certificate
-from tegata.pkix.crl import parse_tbs_cert_list
+from tegata.pkix.crl_reader import parse_tbs_cert_list
 from tegata.profiles.model import Profile
 from tests.fakes.system import CountingRandomness
 from tests.fakes.world_store import Gate
@@ -55,7 +55,7 @@ class MemorySigner:
         self.gate.reach("signer.create_key: after")
         return SigningKey(identifier, tenant, purpose, algorithm, chosen, spki(private), b"")
 
-    async def reserve(self, key: SigningKey, month: int, size: int) -> SerialBlock:
+    async def reserve(self, key: SigningKey, month: int, size: int, _shard: int) -> SerialBlock:
         self.gate.reach("signer.reserve: before")
         identifier = BlockId(f"blk_{len(self.journal)}")
         block = SerialBlock(identifier, month, size, self.randomness.octets(32))

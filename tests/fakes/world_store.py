@@ -12,11 +12,13 @@ from cryptography import x509
 
 from tegata.issuance.model import IssuedCertificate, Issuer, VoidSerial
 from tegata.issuance.serials import SerialBlock
+from tegata.issuance.shards import SHARD_PLACES, Shard
 from tegata.kernel.event import NO_PREVIOUS, AuditEvent, chain_event
 from tegata.kernel.ids import BlockId, CertificateId, IssuerId, KeyId, NodeId, TenantId, TokenId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import PLATFORM_TENANT, TenantScope
 from tegata.kernel.signing import DataKeyKind, RefusalGround, SigningKey
+from tegata.pkix.crl import RevocationReason
 from tegata.pkix.names import GeneralName
 from tegata.pkix.ocsp import IssuerHashes, issuer_hashes
 from tegata.registration.model import (
@@ -32,8 +34,12 @@ from tegata.registration.ports import EarlierRequest, RecentCertificate
 from tegata.registration.search import matches
 from tegata.revocation.model import (
     CertificateStatus,
+    CrlBase,
     CrlEntries,
+    CrlKind,
+    CrlState,
     PublishedCrl,
+    Release,
     Responder,
     Revocation,
     Status,
@@ -65,7 +71,25 @@ class Block:
     issuer: IssuerId
     block: SerialBlock
     node: NodeId
+    shard: int
     is_open: bool = True
+
+
+NO_BASE = CrlBase(0, 0, datetime(1970, 1, 1, tzinfo=UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a CRL is for, and where its lists stand."""
+
+    url: str
+    places: int = 0
+    last_epoch: int = 0
+    changes: int = 0
+    number: int = 0
+    full: int = 0
+    delta: int = 0
+    base: CrlBase = NO_BASE
 
 
 @dataclass(slots=True)
@@ -80,7 +104,10 @@ class Tables:
     blocks: dict[BlockId, Block] = field(default_factory=dict)
     certificates: dict[CertificateId, IssuedCertificate] = field(default_factory=dict)
     revocations: dict[tuple[IssuerId, int], Revocation] = field(default_factory=dict)
-    crls: dict[tuple[IssuerId, int], PublishedCrl] = field(default_factory=dict)
+    # By issuer and serial, the last change: its number, the shard and the entry of a delta.
+    changes: dict[tuple[IssuerId, int], tuple[int, int, bytes]] = field(default_factory=dict)
+    scopes: dict[tuple[IssuerId, int], Scope] = field(default_factory=dict)
+    crls: dict[tuple[IssuerId, int, CrlKind, int], PublishedCrl] = field(default_factory=dict)
     keys_used: dict[tuple[TenantId, bytes], EarlierRequest] = field(default_factory=dict)
     successions: dict[
         tuple[TenantId, CertificateId, CertificateId], tuple[Replacement, datetime]
@@ -116,6 +143,12 @@ class KeySet(set[bytes]):
         return spki_sha256 in self
 
 
+def _require_held(tables: Tables, place: tuple[IssuerId, int]) -> None:
+    found = tables.revocations.get(place)
+    if found is None or found.reason is not RevocationReason.CERTIFICATE_HOLD:
+        raise Problem(ProblemCode.CERTIFICATE_NOT_HELD)
+
+
 class MemoryUnit:
     """A unit with the writes of every room."""
 
@@ -141,9 +174,9 @@ class MemoryUnit:
         )
 
     def add_serial_block(
-        self, issuer: IssuerId, block: SerialBlock, node: NodeId, now: datetime
+        self, issuer: IssuerId, block: SerialBlock, shard: int, node: NodeId, now: datetime
     ) -> None:
-        row = Block(self._scope.tenant, issuer, block, node)
+        row = Block(self._scope.tenant, issuer, block, node, shard)
         self._writes.append(lambda tables: _add(tables.blocks, block.id, row))
 
     def close_serial_block(self, block: BlockId, now: datetime) -> None:
@@ -195,14 +228,90 @@ class MemoryUnit:
 
     def add_revocation(self, revocation: Revocation) -> None:
         place = revocation.issuer, revocation.serial
-        self._writes.append(lambda tables: _add(tables.revocations, place, revocation))
+
+        def change(tables: Tables, number: int) -> None:
+            _add(tables.revocations, place, revocation)
+            tables.changes[place] = number, revocation.shard, revocation.entry
+
+        self._change(revocation.issuer, change)
+
+    def open_shard(self, issuer: IssuerId, shard: int, url: str, now: datetime) -> None:
+        def open_(tables: Tables) -> None:
+            tables.scopes.setdefault((issuer, shard), Scope(url))
+
+        self._writes.append(open_)
+
+    def fill_shard(self, issuer: IssuerId, shard: int, size: int, month: int) -> None:
+        def fill(tables: Tables) -> None:
+            scope = tables.scopes[issuer, shard]
+            if scope.places + size > SHARD_PLACES:
+                raise Problem(ProblemCode.CONFLICT)
+            last = max(scope.last_epoch, month)
+            filled = replace(scope, places=scope.places + size, last_epoch=last)
+            tables.scopes[issuer, shard] = filled
+
+        self._writes.append(fill)
+
+    def _change(self, issuer: IssuerId, change: Callable[[Tables, int], None]) -> None:
+        def count(tables: Tables) -> None:
+            scope = tables.scopes[issuer, 0]
+            tables.scopes[issuer, 0] = replace(scope, changes=scope.changes + 1)
+            change(tables, scope.changes + 1)
+
+        self._writes.append(count)
+
+    def replace_hold(self, revocation: Revocation) -> None:
+        place = revocation.issuer, revocation.serial
+
+        def change(tables: Tables, number: int) -> None:
+            _require_held(tables, place)
+            tables.revocations[place] = revocation
+            tables.changes[place] = number, revocation.shard, revocation.entry
+
+        self._change(revocation.issuer, change)
+
+    def release_hold(self, release: Release) -> None:
+        place = release.issuer, release.serial
+
+        def change(tables: Tables, number: int) -> None:
+            _require_held(tables, place)
+            del tables.revocations[place]
+            tables.changes[place] = number, release.shard, release.entry
+
+        self._change(release.issuer, change)
 
     def add_crl(self, crl: PublishedCrl) -> None:
-        self._writes.append(lambda tables: _add(tables.crls, (crl.issuer, crl.number), crl))
+        place = crl.issuer, crl.shard, crl.kind, crl.number
+        self._writes.append(lambda tables: _add(tables.crls, place, crl))
 
-    def want_crl(self, issuer: IssuerId, at: datetime) -> None:
+    def _move(
+        self, issuer: IssuerId, state: CrlState, name: str, previous: int, **values: object
+    ) -> None:
+        def move(tables: Tables) -> None:
+            scope = tables.scopes[issuer, state.shard]
+            if getattr(scope, name) != previous:
+                raise Problem(ProblemCode.CONFLICT)
+            tables.scopes[issuer, state.shard] = replace(scope, **values)  # type: ignore[arg-type]
+
+        self._writes.append(move)
+
+    def take_crl_number(self, issuer: IssuerId, state: CrlState) -> None:
+        self._move(issuer, state, "number", state.number, number=state.number + 1)
+
+    def replace_full_crl(
+        self, issuer: IssuerId, state: CrlState, number: int, base: CrlBase
+    ) -> None:
+        self._move(issuer, state, "full", state.full, full=number, base=base)
+
+    def replace_delta_crl(self, issuer: IssuerId, state: CrlState, number: int) -> None:
+        self._move(issuer, state, "delta", state.delta, delta=number)
+
+    def want_delta(self, issuer: IssuerId, now: datetime) -> None:
+        """The worker of this world is whoever calls."""
+
+    def want_crls(self, issuer: IssuerId, shard: int, now: datetime) -> None:
         def want(tables: Tables) -> None:
-            tables.wanted[issuer] = min(at, tables.wanted.get(issuer, at))
+            tables.wanted[issuer] = min(now, tables.wanted.get(issuer, now))
 
         self._writes.append(want)
 
@@ -464,22 +573,66 @@ class MemoryStore:
                 return StatusAuthority(issuer, tables.responders[issuer.id][-1])
         return None
 
+    async def newest_shards(self, scope: TenantScope, issuer: IssuerId) -> Sequence[Shard]:
+        scopes = self._read("newest_shards").scopes
+        own = sorted(number for owner, number in scopes if owner == issuer and number)
+        return [
+            Shard(number, scopes[issuer, number].url, scopes[issuer, number].places)
+            for number in own[-2:]
+        ]
+
+    async def crl_state(self, scope: TenantScope, issuer: IssuerId, shard: int) -> CrlState:
+        tables = self._read("crl_state")
+        row = tables.scopes[issuer, shard]
+        newest = max(number for owner, number in tables.scopes if owner == issuer)
+        lists = [
+            crl.this_update
+            for crl in tables.crls.values()
+            if (crl.issuer, crl.shard, crl.kind) == (issuer, shard, CrlKind.FULL)
+        ]
+        return CrlState(
+            shard=shard,
+            url=row.url,
+            number=row.number,
+            full=row.full,
+            delta=row.delta,
+            changes=tables.scopes[issuer, 0].changes,
+            base=row.base,
+            last_epoch=row.last_epoch,
+            closed=0 < shard < newest - 1,
+            previous_update=max(lists, default=None),
+        )
+
     async def crl_entries(
-        self, scope: TenantScope, issuer: IssuerId, listed_since: datetime
+        self, scope: TenantScope, issuer: IssuerId, shard: int, listed_since: datetime
     ) -> CrlEntries:
         tables = self._read("crl_entries")
         entries = tuple(
-            tables.revocations[place].entry
-            for place in sorted(tables.revocations)
-            if place[0] == issuer and tables.revocations[place].listed_until >= listed_since
+            row.entry
+            for place, row in sorted(tables.revocations.items())
+            if place[0] == issuer and shard in (0, row.shard) and row.listed_until >= listed_since
         )
-        numbers = [number for owner, number in tables.crls if owner == issuer]
-        return CrlEntries(entries, max(numbers, default=0))
+        return CrlEntries(entries, len(entries))
 
-    async def latest_crl(self, issuer: IssuerId) -> PublishedCrl | None:
+    async def changed_entries(
+        self, scope: TenantScope, issuer: IssuerId, shard: int, since: int
+    ) -> CrlEntries:
+        changes = self._read("changed_entries").changes
+        entries = tuple(
+            entry
+            for (owner, _serial), (number, of_shard, entry) in changes.items()
+            if owner == issuer and shard in (0, of_shard) and number > since
+        )
+        return CrlEntries(entries, len(entries))
+
+    async def latest_crl(self, issuer: IssuerId, shard: int, kind: CrlKind) -> PublishedCrl | None:
         crls = self._read("latest_crl").crls
-        own = [number for owner, number in crls if owner == issuer]
-        return crls[issuer, max(own)] if own else None
+        own = [place for place in crls if place[:3] == (issuer, shard, kind)]
+        return crls[max(own)] if own else None
+
+    async def list_shards(self, issuer: IssuerId) -> Sequence[int]:
+        scopes = self._read("list_shards").scopes
+        return sorted(number for owner, number in scopes if owner == issuer and number)
 
     async def tenant_of(self, issuer: IssuerId) -> TenantId | None:
         found = self._read("tenant_of").issuers.get(issuer)

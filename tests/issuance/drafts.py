@@ -13,6 +13,7 @@ from tegata.issuance.rules import (
     validity_period,
 )
 from tegata.issuance.serials import PRF_KEY_OCTETS, SerialBlock
+from tegata.issuance.shards import shard_url
 from tegata.kernel.ids import BlockId, IssuerId, KeyId, TenantId
 from tegata.kernel.month import expiry_month
 from tegata.kernel.signing import KeyAlgorithm, KeyPurpose, SignatureAlgorithm, SigningKey
@@ -150,12 +151,12 @@ def a_draft(
 def a_place(draft: Draft, counter: int = 0) -> ReservedSerial:
     """Return a reserved serial for the draft's month of expiry."""
     block = SerialBlock(BlockId("blk_1"), expiry_month(draft.not_after), 8, bytes(PRF_KEY_OCTETS))
-    return ReservedSerial(block, counter, block.serial(counter))
+    return ReservedSerial(block, counter, block.serial(counter), 1, shard_url(CRL_URL, 1))
 
 
 def tbs_of(draft: Draft, issuer: Issuer | None = None) -> bytes:
     """Return the octets that would be signed for a draft: template, lint and serial."""
     signer = issuer or issuer_of(draft.profile)
-    extensions = CertificateTemplate(draft.profile, signer, draft.public_key).extensions(draft)
-    linted = lint_draft(draft, extensions, signer.facts)
+    template = CertificateTemplate(draft.profile, signer, draft.public_key)
+    linted = lint_draft(draft, template, signer)
     return under_serial(linted, a_place(draft), signer.facts).tbs

@@ -147,8 +147,8 @@ class _Hasty(SerialReserve):
     """Hands out serials before the store knows them: what must be caught."""
 
     async def take(self, issuer: Issuer, month: int) -> ReservedSerial:
-        block = await self._signer.reserve(issuer.key, month, FIRST_BLOCK)
-        return ReservedSerial(block, 0, block.serial(0))
+        block = await self._signer.reserve(issuer.key, month, FIRST_BLOCK, 1)
+        return ReservedSerial(block, 0, block.serial(0), 1, issuer.crl_url)
 
 
 async def test_the_world_sees_a_signature_under_a_serial_that_the_store_does_not_know() -> None:

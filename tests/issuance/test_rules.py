@@ -83,8 +83,7 @@ def test_a_refused_draft_carries_every_finding() -> None:
 
 def test_the_octets_under_the_serial_differ_from_the_linted_ones_in_the_serial_only() -> None:
     draft, issuer = a_draft(TLS_SERVER), issuer_of(TLS_SERVER)
-    extensions = CertificateTemplate(TLS_SERVER, issuer, draft.public_key).extensions(draft)
-    linted = lint_draft(draft, extensions, issuer.facts)
+    linted = lint_draft(draft, CertificateTemplate(TLS_SERVER, issuer, draft.public_key), issuer)
     place = a_place(draft)
     reserved = under_serial(linted, place, issuer.facts)
     assert reserved.place is place
@@ -101,7 +100,9 @@ def test_a_template_serves_every_draft_of_its_key() -> None:
     for kind in ("p256", "p384", "p521", "ed25519"):
         draft = a_draft(TLS_SERVER, kind)
         own = CertificateTemplate(TLS_SERVER, issuer, draft.public_key)
-        assert template.extensions(draft) == own.extensions(draft)
+        assert template.extensions(draft, "http://a/1.crl") == own.extensions(
+            draft, "http://a/1.crl"
+        )
 
 
 def test_a_template_for_another_kind_of_key_is_another() -> None:

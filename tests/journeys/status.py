@@ -92,6 +92,12 @@ def crl_number(crl: x509.CertificateRevocationList) -> int:
     return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
 
 
+def delta_base(public: Door, address: str) -> int:
+    """The number of the list that a published delta starts from."""
+    delta = x509.load_der_x509_crl(public.get(address.replace(".crl", "-delta.crl")).body)
+    return delta.extensions.get_extension_for_class(x509.DeltaCRLIndicator).value.crl_number
+
+
 def entry_of(crl: x509.CertificateRevocationList, body: Json) -> x509.RevokedCertificate | None:
     """The entry of a certificate, if it has one."""
     return crl.get_revoked_certificate_by_serial_number(int(body["serial"], 16))

@@ -57,9 +57,9 @@ def record(tenant: Tenant, acts: list[tuple[str, str, str, str]]) -> list[Json]:
     def whole() -> list[Json] | None:
         events = tenant.caller.events()
         lists = [each for each in events if '"revocation:crl:publish"' in each["canonical"]]
-        return events if len(lists) == 3 else None
+        return events if len(lists) == 6 else None
 
-    # Two first lists, and the one that follows the revocation.
+    # Root and issuing CA with a complete list and a shard's; two more follow the revocation.
     return eventually(whole)
 
 
@@ -136,7 +136,7 @@ def test_the_opening_and_the_platforms_own_work_are_there(record: list[Json]) ->
     assert facts[0]["action"] == "tenancy:tenant:open"
     assert facts[0]["actor"].startswith("operator:tok_")
     work = Counter(fact["action"] for fact in facts if fact["actor"].startswith("platform:"))
-    assert work["revocation:crl:publish"] == 3
+    assert work["revocation:crl:publish"] == 6
     assert work["tenancy:tenant:activate"] == 1
     assert work["issuance:certificate:issue"] >= 2  # two responders
 

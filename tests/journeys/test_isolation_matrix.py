@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pytest
+from cryptography import x509
 
 from tegata.protocols.rest.application import OPERATIONS
 from tests.journeys.platform import Answer, Caller, Json, Server, Tenant, eventually, exchange
 from tests.journeys.requests import make_csr
-from tests.journeys.status import chain_of, crl_of, entry_of
+from tests.journeys.status import chain_of, crl_number, crl_of, delta_base, entry_of
 
-ROUTES_MINIMUM = 14
+ROUTES_MINIMUM = 15
 ATTEMPTS_MINIMUM = 300
 # A target that names no operation is refused before anybody asks who sent it.
 NAMELESS = {"route.unknown", "method.not-allowed"}
@@ -178,6 +179,11 @@ def replace_certificate(act: str) -> Callable[[World], Iterator[Attempt]]:
     return attempts
 
 
+def release_certificate(world: World) -> Iterator[Attempt]:
+    for identifier in (world.victim.good["id"], world.victim.revoked["id"]):
+        yield Attempt("POST", f"/v1/certificates/{identifier}/release", "certificate.unknown")
+
+
 def get_issuer(world: World) -> Iterator[Attempt]:
     for identifier in (world.victim.tenant.issuer, world.victim.root):
         yield Attempt("GET", f"/v1/issuers/{identifier}", "issuer.unknown")
@@ -319,6 +325,7 @@ CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
     ("POST", "/v1/certificates/{certificate}/revoke"): revoke_certificate,
     ("POST", "/v1/certificates/{certificate}/renew"): replace_certificate("renew"),
     ("POST", "/v1/certificates/{certificate}/rekey"): replace_certificate("rekey"),
+    ("POST", "/v1/certificates/{certificate}/release"): release_certificate,
     ("GET", "/v1/issuers"): list_own("/v1/issuers"),
     ("GET", "/v1/issuers/{issuer}"): get_issuer,
     ("GET", "/v1/expiry-notices"): list_own("/v1/expiry-notices"),
@@ -372,7 +379,7 @@ def victim(server: Server) -> Victim:
     authority = chain_of(revoked)[0]
     # The CRL that follows the revocation is an event of its own: it must be there before.
     eventually(lambda: entry_of(crl_of(server.public, tenant.issuer, authority), revoked))
-    eventually(lambda: _settled(tenant))
+    eventually(lambda: _settled(server, tenant, authority))
     return Victim(tenant, root, good, revoked, bounded.good(201), "isolation")
 
 
@@ -383,9 +390,13 @@ def world(server: Server, victim: Victim) -> World:
     return World(attacker, victim)
 
 
-def _settled(tenant: Tenant) -> bool:
+def _settled(server: Server, tenant: Tenant, authority: x509.Certificate) -> bool:
     published = [fact for fact in tenant.caller.facts() if fact["action"].endswith("crl:publish")]
-    return len(published) == 3  # two first lists, and one after the revocation
+    crl = crl_of(server.public, tenant.issuer, authority)
+    base = delta_base(server.public, f"/crl/{tenant.issuer}.crl")
+    # Of two issuers the complete list and a shard's, and two lists after the revocation; the
+    # delta to the newest list is the last.
+    return len(published) >= 6 and base == crl_number(crl)
 
 
 def routes_of(server: Server) -> set[Route]:

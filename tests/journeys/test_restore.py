@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography import x509
@@ -108,6 +109,8 @@ class Yesterday:
     dead_token: str
     lost: Json
     lost_and_revoked: Json
+    held: Json
+    released: Json
     crl: x509.CertificateRevocationList
 
 
@@ -118,7 +121,15 @@ def live_a_day(server: Server, back_up: Callable[[], None]) -> Yesterday:
     kept = tenant.issue(make_csr("kept.example.test"))
     revoked = tenant.issue(make_csr("revoked.example.test", key=COMPROMISED))
     token = tenant.caller.post("/v1/tokens", {"name": "dies"}).good(201)
+    held, released, final = (
+        tenant.issue(make_csr(f"{name}.example.test")) for name in ("held", "released", "final")
+    )
+    for body in (released, final):
+        tenant.revoke(body["id"], "certificateHold").good()
     back_up()
+    tenant.revoke(held["id"], "certificateHold").good()
+    tenant.caller.post(f"/v1/certificates/{released['id']}/release", None).good()
+    tenant.revoke(final["id"], "superseded").good()
     tenant.revoke(revoked["id"], "keyCompromise").good()
     tenant.caller.delete(f"/v1/tokens/{token['id']}").good(204)
     server.operator.post(f"/v1/tenants/{suspended.id}/suspend", None).good()
@@ -132,7 +143,7 @@ def live_a_day(server: Server, back_up: Callable[[], None]) -> Yesterday:
 
     return Yesterday(
         tenant, suspended, kept, revoked, status_of(server.public, revoked), token["secret"],
-        lost, lost_and_revoked, eventually(listed),
+        lost, lost_and_revoked, held, released, eventually(listed),
     )  # fmt: skip
 
 
@@ -149,8 +160,16 @@ def require_standing(server: Server, day: Yesterday) -> None:
     assert lost.certificate_status is ocsp.OCSPCertStatus.REVOKED
     both = status_of(server.public, day.lost_and_revoked)
     assert both.revocation_reason is x509.ReasonFlags.superseded
-    kept = status_of(server.public, day.kept)
-    assert kept.certificate_status is ocsp.OCSPCertStatus.GOOD
+    held = status_of(server.public, day.held)
+    assert held.revocation_reason is x509.ReasonFlags.certificate_hold
+    for body in (day.kept, day.released):
+        good = status_of(server.public, body)
+        assert good.certificate_status is ocsp.OCSPCertStatus.GOOD
+    for body in (day.revoked, day.lost, day.lost_and_revoked, day.held):
+        # Of the shard that the certificate names, though the database lacks the certificate.
+        path = urlsplit(body["crl_url"]).path
+        shard = x509.load_der_x509_crl(server.public.get(path).body)
+        assert entry_of(shard, body) is not None
     crl = crl_of(server.public, tenant.issuer, chain_of(day.kept)[0])
     assert crl_number(crl) > crl_number(day.crl)
     assert {each.serial_number for each in crl} >= {each.serial_number for each in day.crl}
@@ -191,8 +210,9 @@ def test_what_was_taken_away_since_the_backup_stays_taken_away(site: Site, *, ma
         assert "operations:restore:complete" in actions
         tenant = server.caller(day.tenant.caller.token)
         replayed = [fact for fact in tenant.facts() if fact["action"] == "operations:act:replay"]
-        # Two revocations, one of them with a refused key, and a dead token.
-        assert len(replayed) == 4
+        # A hold, the end of one and a revocation after another; two revocations, one of them with
+        # a refused key; and a dead token.
+        assert len(replayed) == 7
         assert {fact["actor"] for fact in replayed} == {"platform:restore"}
     # And once more: the next start finds nothing left to do.
     with running(site.data, *site.options()) as server:

@@ -18,6 +18,7 @@ from pyasn1_alt_modules import rfc5280
 
 from tegata.issuance.model import Draft, Issuer
 from tegata.issuance.rules import EMPTY_NAME
+from tegata.issuance.shards import shard_url
 from tegata.pkix import oids
 from tegata.pkix.algorithms import algorithm_identifier
 from tegata.pkix.certificate import (
@@ -96,7 +97,9 @@ def independent_extensions(draft: Draft, issuer: Issuer) -> list[tuple[x509.Exte
     if profile.ocsp_no_check:
         found.append((x509.OCSPNoCheck(), False))
     elif not profile.self_signed:
-        point = x509.DistributionPoint([x509.UniformResourceIdentifier(CRL_URL)], None, None, None)
+        point = x509.DistributionPoint(
+            [x509.UniformResourceIdentifier(shard_url(CRL_URL, 1))], None, None, None
+        )
         found.append((x509.CRLDistributionPoints([point]), False))
         ocsp = access(AuthorityInformationAccessOID.OCSP, OCSP_URL)
         issuers = access(AuthorityInformationAccessOID.CA_ISSUERS, CA_ISSUERS_URL)

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tegata.kernel.problem import Problem
-from tegata.pkix import certificate, crl, csr, extensions, names, ocsp, oids
+from tegata.pkix import certificate, crl, crl_reader, csr, extensions, names, ocsp, oids
 from tegata.pkix.certificate import assemble, parse_certificate, parse_tbs_certificate
-from tegata.pkix.crl import RevocationReason, parse_tbs_cert_list
+from tegata.pkix.crl import RevocationReason
+from tegata.pkix.crl_reader import parse_tbs_cert_list
 from tegata.pkix.csr import parse_csr
 from tegata.pkix.der import DerError, Extension, decode, encode_sequence
 from tegata.pkix.names import (
@@ -137,6 +138,10 @@ PARSERS: Mapping[str, tuple[Callable[[bytes], object], tuple[bytes, ...]]] = {
         extensions.parse_crl_distribution_points,
         (value_of(extensions.crl_distribution_points("http://a.test/")),),
     ),
+    "parse_issuing_distribution_point": (
+        extensions.parse_issuing_distribution_point,
+        (encode_sequence(extensions.distribution_point_name("http://a.test/1.crl")),),
+    ),
     "parse_authority_information_access": (
         extensions.parse_authority_information_access,
         (value_of(extensions.authority_information_access(ocsp="http://a", ca_issuers="b")),),
@@ -152,7 +157,7 @@ def refuses_or_answers(parser: str, octets: bytes) -> None:
 
 
 def test_every_parser_of_the_room_is_here() -> None:
-    modules = [certificate, crl, csr, extensions, names, ocsp]
+    modules = [certificate, crl, crl_reader, csr, extensions, names, ocsp]
     found = {name for module in modules for name in vars(module) if name.startswith("parse_")}
     # It takes an element that parse_general_names has already read.
     assert found - {"parse_general_name"} <= PARSERS.keys()

@@ -58,6 +58,9 @@ async def test_every_kind_of_column_is_read_as_it_was_written(database: Database
             "reason": -(2**31),
             "entry": b"",
             "listed_until": 2**63 - 1,
+            "invalid_since": None,
+            "shard": 0,
+            "change": 0,
         },
     }
     for table, values in rows.items():
@@ -84,6 +87,9 @@ async def test_rows_of_one_group_may_differ_in_what_is_null(database: Database) 
             reason=0,
             entry=b"",
             listed_until=2,
+            invalid_since=None,
+            shard=1,
+            change=1,
         )
     await unit.commit()
     read = Statement(

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from tegata.kernel.ids import NodeId, TenantId
 from tegata.store.database import Database
-from tegata.store.jobs import CRL_JOB, LEASE, JobQueue
+from tegata.store.jobs import DELTA_JOB, LEASE, JobQueue
 
 TENANT = TenantId("ten_one")
 NOW = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
@@ -20,7 +20,7 @@ async def test_a_start_takes_up_at_once_what_its_own_earlier_run_had_claimed(
     database: Database,
 ) -> None:
     crashed = JobQueue(database, ONE)
-    await crashed.want(CRL_JOB, "iss_one", TENANT, NOW)
+    await crashed.want(DELTA_JOB, "iss_one", TENANT, NOW)
     assert await keys(crashed, NOW) == ["iss_one"]
     again = JobQueue(database, ONE)
     assert await keys(again, NOW + MOMENT) == []
@@ -30,7 +30,7 @@ async def test_a_start_takes_up_at_once_what_its_own_earlier_run_had_claimed(
 
 async def test_a_start_leaves_the_leases_of_other_nodes(database: Database) -> None:
     other = JobQueue(database, TWO)
-    await other.want(CRL_JOB, "iss_one", TENANT, NOW)
+    await other.want(DELTA_JOB, "iss_one", TENANT, NOW)
     (held,) = await other.claim(NOW)
     starting = JobQueue(database, ONE)
     assert await starting.release_own(NOW + MOMENT) == 0
@@ -41,6 +41,6 @@ async def test_a_start_leaves_the_leases_of_other_nodes(database: Database) -> N
 
 async def test_a_job_that_nobody_had_claimed_stays_due_when_it_was(database: Database) -> None:
     queue = JobQueue(database, ONE)
-    await queue.want(CRL_JOB, "iss_one", TENANT, NOW + timedelta(hours=1))
+    await queue.want(DELTA_JOB, "iss_one", TENANT, NOW + timedelta(hours=1))
     assert await queue.release_own(NOW) == 0
     assert await keys(queue, NOW + MOMENT) == []

@@ -120,7 +120,7 @@ def put(unit: FreeUnit, one: Made, number: int) -> None:
         certificate,
         tenant=tenant, id=octets, epoch=epoch, issuer=one.issuer, serial=serial,
         profile=one.profile, profile_version=1, subject=one.subject, not_before=0, not_after=until,
-        fingerprint=fingerprint_number(bytes.fromhex(one.fingerprint)),
+        shard=1, fingerprint=fingerprint_number(bytes.fromhex(one.fingerprint)),
     )  # fmt: skip
     for name in one.names:
         unit.insert(
@@ -133,6 +133,7 @@ def put(unit: FreeUnit, one: Made, number: int) -> None:
             revocation,
             tenant=tenant, issuer=one.issuer, serial=serial, epoch=epoch, certificate=octets,
             revoked_at=1, reason=one.reason, entry=b"", listed_until=until,
+            invalid_since=None, shard=1, change=number,
         )  # fmt: skip
 
 
@@ -193,7 +194,8 @@ async def filled(database: Database) -> tuple[Reads, Sequence[Made]]:
             revocation,
             tenant=tenant, issuer=ISSUERS[tenant][0], serial=bytes(20), epoch=318,
             certificate=None, revoked_at=1, reason=4, entry=b"",
-            listed_until=to_milliseconds(NOW + timedelta(days=1)),
+            listed_until=to_milliseconds(NOW + timedelta(days=1)), invalid_since=None, shard=1,
+            change=1,
         )  # fmt: skip
         await unit.commit()
     return Reads(database), everything

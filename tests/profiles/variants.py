@@ -53,7 +53,7 @@ class Variant:
         template = CertificateTemplate(self.profile, issuer, draft.public_key)
         parts: dict[str, bytes | None] = {
             decode(Extension, each).extension_id.dotted_string: each
-            for each in template.extensions(draft)
+            for each in template.extensions(draft, issuer.crl_url)
         }
         if self.key is not None:
             parts[oids.SUBJECT_KEY_IDENTIFIER] = subject_key_identifier(key_identifier(self.key))

@@ -72,10 +72,10 @@ class Signer:
         issuer = _issuer(key, tbs_algorithm)
         draft = replace(a_draft(ROOT_CA), public_key=key.public_key)
         month = expiry_month(draft.not_after)
-        block = self.custodian.reserve(messages.Reserve(key.id, TENANT, month, 1))
-        extensions = CertificateTemplate(ROOT_CA, issuer, key.public_key).extensions(draft)
-        linted = lint_draft(draft, extensions, issuer.facts)
-        place = ReservedSerial(block, 0, block.serial(0))
+        block = self.custodian.reserve(messages.Reserve(key.id, TENANT, month, 1, 1))
+        template = CertificateTemplate(ROOT_CA, issuer, key.public_key)
+        linted = lint_draft(draft, template, issuer)
+        place = ReservedSerial(block, 0, block.serial(0), 1, issuer.crl_url)
         tbs = under_serial(linted, place, issuer.facts).tbs
         request = messages.SignCertificate(
             key.id, TENANT, tbs, BlockId(block.id), 0, "root-ca", RULE_SET,

@@ -51,6 +51,7 @@ def add_certificate(unit: FreeUnit, number: int, epoch: int = EPOCH) -> None:
         subject="CN=www.example.com",
         not_before=1_784_000_000_000,
         not_after=1_792_000_000_000,
+        shard=1,
         fingerprint=number,
     )
     unit.insert(

@@ -19,7 +19,7 @@ _KEYS_AT_ONCE = 1000
 
 @click.group("certificate")
 def certificate() -> None:
-    """Certificates: issue, show, list, renew, re-key, revoke."""
+    """Certificates: issue, show, list, renew, re-key, revoke, hold, release."""
 
 
 @certificate.command("issue")
@@ -125,12 +125,41 @@ def list_certificates(
 @connected
 @click.argument("identifier")
 @click.option("--reason", default="unspecified", show_default=True, help="As RFC 5280 names it.")
-def revoke(context: Path, token_file: Path | None, identifier: str, reason: str) -> None:
-    """Revoke a certificate, for good."""
+@click.option("--invalidity-date", help="Since when it is not good: RFC 3339, with a time zone.")
+def revoke(
+    context: Path,
+    token_file: Path | None,
+    identifier: str,
+    reason: str,
+    invalidity_date: str | None,
+) -> None:
+    """Revoke a certificate, for good (what is on hold as well)."""
+    body = {"reason": reason}
+    body |= {"invalidity_date": invalidity_date} if invalidity_date is not None else {}
+    _change(context, token_file, identifier, "revoke", body)
+
+
+@certificate.command("hold")
+@connected
+@click.argument("identifier")
+def hold(context: Path, token_file: Path | None, identifier: str) -> None:
+    """Put a certificate on hold; it can be released."""
+    _change(context, token_file, identifier, "revoke", {"reason": "certificateHold"})
+
+
+@certificate.command("release")
+@connected
+@click.argument("identifier")
+def release(context: Path, token_file: Path | None, identifier: str) -> None:
+    """Release a certificate that is on hold."""
+    _change(context, token_file, identifier, "release", None)
+
+
+def _change(
+    context: Path, token_file: Path | None, identifier: str, act: str, body: dict[str, Any] | None
+) -> None:
     client = Client.open(context, token_file)
-    show_answer(
-        client.call("POST", item_path("certificates", identifier) + "/revoke", {"reason": reason})
-    )
+    show_answer(client.call("POST", f"{item_path('certificates', identifier)}/{act}", body))
 
 
 def _lister(name: str, path: str, text: str) -> click.Command:

@@ -7,6 +7,7 @@ made by the step before it, so the wrong order cannot be written.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -59,19 +60,22 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Linted:
-    """A draft whose shape the lint has passed, with its extensions encoded."""
+    """A draft whose shape the lint has passed, and how its extensions are encoded once it is
+    known which CRL it will name."""
 
     draft: Draft
-    extensions: tuple[bytes, ...]
+    extensions: Callable[[Draft, str], tuple[bytes, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class ReservedSerial:
-    """A serial number of a block that is durable."""
+    """A serial number of a block that is durable, and the CRL shard that it belongs to."""
 
     block: SerialBlock
     counter: int
     serial: int
+    shard: int
+    crl_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,7 @@ class IssuedCertificate:
     not_before: datetime
     not_after: datetime
     der: bytes
+    shard: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +119,4 @@ class VoidSerial:
     issuer: IssuerId
     serial: int
     month: int
+    shard: int

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from tegata.issuance.model import IssuedCertificate, Issuer, VoidSerial
 from tegata.issuance.serials import SerialBlock
+from tegata.issuance.shards import Shard
 from tegata.kernel.event import AuditEvent
 from tegata.kernel.ids import BlockId, IssuerId, NodeId, TenantId
 from tegata.kernel.scope import TenantScope
@@ -37,8 +38,9 @@ class CertificateSigner(Protocol):
         """
         ...
 
-    async def reserve(self, key: SigningKey, month: int, size: int) -> SerialBlock:
-        """Serials of a CA key, durable in the signer's own journal on return."""
+    async def reserve(self, key: SigningKey, month: int, size: int, shard: int) -> SerialBlock:
+        """Serials of a CA key, durable in the signer's own journal on return, with the CRL shard
+        that they belong to."""
         ...
 
     async def sign_certificate(
@@ -56,9 +58,21 @@ class IssuanceUnit(Protocol):
         ...
 
     def add_serial_block(
-        self, issuer: IssuerId, block: SerialBlock, node: NodeId, now: datetime
+        self, issuer: IssuerId, block: SerialBlock, shard: int, node: NodeId, now: datetime
     ) -> None:
-        """Record reserved serials."""
+        """Record reserved serials, and the CRL shard that they belong to."""
+        ...
+
+    def open_shard(self, issuer: IssuerId, shard: int, url: str, now: datetime) -> None:
+        """Open a shard unless it is, and want its first list; shard 0 is the complete list."""
+        ...
+
+    def fill_shard(self, issuer: IssuerId, shard: int, size: int, month: int) -> None:
+        """Take places in a shard; the unit conflicts when it has not as many."""
+        ...
+
+    def want_crls(self, issuer: IssuerId, shard: int, now: datetime) -> None:
+        """Ask for the lists that a change of status in a shard makes out of date."""
         ...
 
     def close_serial_block(self, block: BlockId, now: datetime) -> None:
@@ -113,6 +127,11 @@ class OpenBlock(Protocol):
         """The block, its key unsealed."""
         ...
 
+    @property
+    def shard(self) -> int:
+        """The CRL shard that it belongs to."""
+        ...
+
 
 class IssuanceStore(Protocol):
     """Reads of issuance, and its units."""
@@ -138,6 +157,10 @@ class IssuanceStore(Protocol):
 
     async def open_blocks(self, scope: TenantScope, node: NodeId) -> Sequence[OpenBlock]:
         """The tenant's blocks that this node left open."""
+        ...
+
+    async def newest_shards(self, scope: TenantScope, issuer: IssuerId) -> Sequence[Shard]:
+        """The two newest CRL shards of an issuer, the older first."""
         ...
 
     async def recorded_serials(

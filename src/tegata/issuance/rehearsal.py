@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tegata.issuance.model import Draft, Issuer
 from tegata.issuance.rules import CertificateTemplate, draft_findings
+from tegata.issuance.shards import shard_url
 from tegata.kernel.finding import Finding, Severity
 from tegata.pkix import oids
 from tegata.pkix.certificate import parse_certificate, parse_tbs_certificate
@@ -35,7 +36,8 @@ def rehearse(profile: Profile, issuer: Issuer, certificate: bytes) -> tuple[Find
         if identifier is None
         else (encode_extension(oids.NTDS_CA_SECURITY, identifier.value),),
     )
-    extensions = CertificateTemplate(profile, issuer, draft.public_key).extensions(draft)
+    template = CertificateTemplate(profile, issuer, draft.public_key)
+    extensions = template.extensions(draft, shard_url(issuer.crl_url, 1))
     return tuple(
         replace(finding, severity=Severity.WARNING) if finding.code in _SHORTENS else finding
         for finding in draft_findings(draft, extensions, issuer.facts)

@@ -5,23 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from tegata.issuance.model import Issuer, ReservedSerial
 from tegata.issuance.ports import CertificateSigner, IssuanceStore
 from tegata.issuance.serials import BLOCK_MAXIMUM, SerialBlock
+from tegata.issuance.shards import COMPLETE, FIRST_SHARD, Placement, place_block, shard_url
 from tegata.kernel.ids import BlockId, IssuerId, NodeId, TenantId
 from tegata.kernel.ports import Clock
+from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope, platform_acts
 
 # Small at first: what is reserved when the machine dies becomes void and stands in the CRL.
 FIRST_BLOCK = 8
 _QUICK = 60.0
+_ATTEMPTS = 5
 
 
 @dataclass(slots=True)
 class _Current:
     tenant: TenantId
     block: SerialBlock
+    shard: int
+    crl_url: str
     opened: float
     next: int = 0
     returned: list[int] = field(default_factory=list)
@@ -87,16 +93,55 @@ class SerialReserve:
             current.next += 1
         else:
             return None
-        return ReservedSerial(current.block, counter, current.block.serial(counter))
+        serial = current.block.serial(counter)
+        return ReservedSerial(current.block, counter, serial, current.shard, current.crl_url)
 
     async def _reserve(self, issuer: Issuer, month: int) -> None:
         now = self._clock.now()
         scope: TenantScope = platform_acts(issuer.tenant, "serials")
-        block = await self._signer.reserve(issuer.key, month, self._size(issuer.id, month))
+        size = self._size(issuer.id, month)
+        block, placement = await self._place(scope, issuer, month, size, now)
+        self._current[issuer.id, month] = _Current(
+            issuer.tenant, block, placement.shard, placement.url, now.timestamp()
+        )
+
+    async def _place(
+        self, scope: TenantScope, issuer: Issuer, month: int, size: int, now: datetime
+    ) -> tuple[SerialBlock, Placement]:
+        """A new block, and its shard. The signer notes the shard with it: should the database be
+        lost, its serials become void in the list that their certificates name (ADR 15)."""
+        for _attempt in range(_ATTEMPTS):
+            newest = await self._store.newest_shards(scope, issuer.id)
+            placement = place_block(newest, size, issuer.crl_url)
+            block = await self._signer.reserve(issuer.key, month, size, placement.shard)
+            try:
+                await self._record(scope, issuer, block, placement, now)
+            except Problem as problem:
+                # Another node took the shard's last places since we looked. The block is left to
+                # the next start, which makes it void.
+                if problem.code is not ProblemCode.CONFLICT:
+                    raise
+            else:
+                return block, placement
+        raise Problem(ProblemCode.CONFLICT, "other nodes fill the shard: try again")
+
+    async def _record(
+        self,
+        scope: TenantScope,
+        issuer: Issuer,
+        block: SerialBlock,
+        placement: Placement,
+        now: datetime,
+    ) -> None:
+        """Make a block durable in the store, with its places in a shard of the CRL."""
         async with self._store.open_unit(scope) as unit:
-            unit.add_serial_block(issuer.id, block, self._node, now)
+            if placement.opens == (FIRST_SHARD,):
+                unit.open_shard(issuer.id, COMPLETE, issuer.crl_url, now)
+            for shard in placement.opens:
+                unit.open_shard(issuer.id, shard, shard_url(issuer.crl_url, shard), now)
+            unit.fill_shard(issuer.id, placement.shard, block.size, block.month)
+            unit.add_serial_block(issuer.id, block, placement.shard, self._node, now)
             await unit.commit()
-        self._current[issuer.id, month] = _Current(issuer.tenant, block, now.timestamp())
 
     def _size(self, issuer: IssuerId, month: int) -> int:
         used = self._current.get((issuer, month))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from tegata.issuance.model import Draft, Issuer, Linted, Reserved, ReservedSerial
+from tegata.issuance.shards import shard_url
 from tegata.kernel.finding import Finding
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.signing import KeyAlgorithm
@@ -75,27 +77,34 @@ class CertificateTemplate:
                 for each in profiled_extensions(profile)
             ),
         )
-        self._after: tuple[bytes, ...] = (authority_key_identifier(issuer.facts.key_identifier),)
+        self._authority = (authority_key_identifier(issuer.facts.key_identifier),)
+        self._after: tuple[bytes, ...] = ()
+        names_status = not (profile.ocsp_no_check or profile.self_signed)
+        self._names_crl = names_status and profile.crl_distribution_points
         if profile.ocsp_no_check:
-            self._after += (ocsp_no_check(),)
-        elif not profile.self_signed:
-            if profile.crl_distribution_points:
-                self._after += (crl_distribution_points(issuer.crl_url),)
-            if profile.ocsp or profile.ca_issuers:
-                access = authority_information_access(
+            self._after = (ocsp_no_check(),)
+        elif not profile.self_signed and (profile.ocsp or profile.ca_issuers):
+            self._after = (
+                authority_information_access(
                     ocsp=issuer.ocsp_url if profile.ocsp else None,
                     ca_issuers=issuer.ca_issuers_url if profile.ca_issuers else None,
-                )
-                self._after += (access,)
+                ),
+            )
 
-    def extensions(self, draft: Draft) -> tuple[bytes, ...]:
-        """The extensions of a certificate, in order."""
+    def extensions(self, draft: Draft, crl_url: str) -> tuple[bytes, ...]:
+        """The extensions of a certificate that names the CRL at `crl_url`, in order."""
         names: tuple[bytes, ...] = ()
         if draft.names:
             critical = draft.subject == EMPTY_NAME
             names = (subject_alternative_name(draft.names, critical=critical),)
         identifier = subject_key_identifier(key_identifier(draft.public_key))
-        return (*self._before, identifier, *self._after, *names, *draft.extensions)
+        point = (_distribution_point(crl_url),) if self._names_crl else ()
+        before = (*self._before, identifier, *self._authority)
+        return (*before, *point, *self._after, *names, *draft.extensions)
+
+
+# A shard's certificates come one after the other: few shards are in use at once.
+_distribution_point = lru_cache(maxsize=256)(crl_distribution_points)
 
 
 def _extended_key_usage(profile: Profile) -> tuple[bytes, ...]:
@@ -112,15 +121,17 @@ def template_key(draft: Draft) -> tuple[str, int, str, KeyKind]:
     return profile.name, profile.version, profile.digest, key_kind(draft.public_key)
 
 
-def lint_draft(draft: Draft, extensions: tuple[bytes, ...], issuer: IssuerFacts) -> Linted:
+def lint_draft(draft: Draft, template: CertificateTemplate, issuer: Issuer) -> Linted:
     """Run every rule on the draft's octets; `Problem(lint.refused)` with what they found.
 
-    The signer runs them again on the octets with the serial in them, before it signs.
+    Serial and CRL shard are not known yet: a placeholder and the first shard stand for them. The
+    signer runs the rules again on the octets with the real ones, before it signs.
     """
-    findings = draft_findings(draft, extensions, issuer)
+    extensions = template.extensions(draft, shard_url(issuer.crl_url, 1))
+    findings = draft_findings(draft, extensions, issuer.facts)
     if findings:
         raise Problem(ProblemCode.LINT_REFUSED, findings[0].message, findings)
-    return Linted(draft, extensions)
+    return Linted(draft, template.extensions)
 
 
 def draft_findings(
@@ -140,8 +151,9 @@ def require_within_issuer(draft: Draft, issuer: IssuerFacts) -> None:
 
 
 def under_serial(linted: Linted, place: ReservedSerial, issuer: IssuerFacts) -> Reserved:
-    """Put a reserved serial into a linted draft."""
-    return Reserved(linted, place, _encode(linted.draft, linted.extensions, issuer, place.serial))
+    """Put a reserved serial, and the CRL that lists it, into a linted draft."""
+    extensions = linted.extensions(linted.draft, place.crl_url)
+    return Reserved(linted, place, _encode(linted.draft, extensions, issuer, place.serial))
 
 
 def _encode(draft: Draft, extensions: tuple[bytes, ...], issuer: IssuerFacts, serial: int) -> bytes:

@@ -124,6 +124,7 @@ class IssuanceService:
             not_before=draft.not_before,
             not_after=draft.not_after,
             der=signed.der,
+            shard=place.shard,
         )
         async with self.store.open_unit(scope) as unit:
             unit.add_certificate(octets, certificate, draft.names)
@@ -144,9 +145,9 @@ class IssuanceService:
         if template is not None:
             # The one rule of the rest that the signer cannot apply: it knows no issuer's end.
             require_within_issuer(draft, issuer.facts)
-            return Linted(draft, template.extensions(draft))
+            return Linted(draft, template.extensions)
         template = CertificateTemplate(draft.profile, issuer, draft.public_key)
-        linted = lint_draft(draft, template.extensions(draft), issuer.facts)
+        linted = lint_draft(draft, template, issuer)
         self._templates[key] = template
         if len(self._templates) > _CACHE:
             self._templates.popitem(last=False)
@@ -183,7 +184,9 @@ class IssuanceService:
         now = self.clock.now()
         async with self.store.open_unit(scope) as unit:
             for serial in void:
-                unit.add_void_serial(VoidSerial(left.issuer, serial, block.month), now)
+                unit.add_void_serial(VoidSerial(left.issuer, serial, block.month, left.shard), now)
+            if void:
+                unit.want_crls(left.issuer, left.shard, now)
             unit.close_serial_block(block.id, now)
             unit.audit(
                 AuditEvent(

@@ -17,6 +17,7 @@ class ActKind(StrEnum):
     """Kinds of acts that are journaled. A new one also needs its replay in `store/replay.py`."""
 
     CERTIFICATE_REVOKED = "certificate-revoked"
+    CERTIFICATE_RELEASED = "certificate-released"
     TOKEN_REVOKED = "token-revoked"
     TENANT_SUSPENDED = "tenant-suspended"
     TENANT_RESUMED = "tenant-resumed"
@@ -25,7 +26,7 @@ class ActKind(StrEnum):
 
 
 # Those that take an earlier act back: replayed only when they are known to have been done.
-LIFTING = frozenset({ActKind.TENANT_RESUMED})
+LIFTING = frozenset({ActKind.CERTIFICATE_RELEASED, ActKind.TENANT_RESUMED})
 
 Value = str | int | bytes | None
 

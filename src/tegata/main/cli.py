@@ -12,12 +12,14 @@ import click
 from tegata import __version__
 from tegata.cli.commands import CLIENT_COMMANDS
 
+_SERVER = "tegata.main.server_commands"
 _SERVER_COMMANDS = {
-    "backup": "backup_command",
-    "key-list": "key_list_command",
-    "restore": "restore_command",
-    "run": "run_command",
-    "serve": "serve_command",
+    "backup": (_SERVER, "backup_command"),
+    "crl-check": ("tegata.main.crl_checker", "crl_check_command"),
+    "key-list": (_SERVER, "key_list_command"),
+    "restore": (_SERVER, "restore_command"),
+    "run": (_SERVER, "run_command"),
+    "serve": (_SERVER, "serve_command"),
 }
 
 
@@ -28,8 +30,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _SERVER_COMMANDS:
             return super().get_command(ctx, cmd_name)
-        module = importlib.import_module("tegata.main.server_commands")
-        command: click.Command = getattr(module, _SERVER_COMMANDS[cmd_name])
+        module, name = _SERVER_COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
 

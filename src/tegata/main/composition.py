@@ -23,16 +23,17 @@ from tegata.registration.profiles import ProfileService
 from tegata.registration.renewal import RenewalService
 from tegata.registration.screening import KeyScreening, RefusedKeyService
 from tegata.registration.service import EnrolmentService
+from tegata.revocation.lists import CrlService
 from tegata.revocation.presigned import PresignedAnswers
 from tegata.revocation.rules import CRL_PERIOD
-from tegata.revocation.service import CrlService, OcspService, RevocationService
+from tegata.revocation.service import OcspService, RevocationService
 from tegata.signers.client import SignerClient
 from tegata.signers.data_keys import DataKeyRing, NodeKeys
 from tegata.store.database import Database
 from tegata.store.discovery import discover_postgres, discover_sqlite
 from tegata.store.disk import DiskReserve
 from tegata.store.inventory import require_inventory
-from tegata.store.jobs import CRL_JOB, RESPONDER_JOB, JobQueue
+from tegata.store.jobs import CRL_JOB, DELTA_JOB, RESPONDER_JOB, SHARD_JOB, JobQueue
 from tegata.store.journal import Journal, open_journal
 from tegata.store.key_list import KeyListFile
 from tegata.store.keys import find_data_key
@@ -119,9 +120,10 @@ async def _journal(
 
 def _schedule(jobs: JobQueue, clock: Clock) -> Schedule:
     async def schedule(scope: TenantScope, issuer: IssuerId) -> None:
-        """The recurring work of an issuer: its CRL daily, its responder before it expires."""
+        """The recurring work of an issuer: its CRLs daily, its responder before it expires."""
         now = clock.now()
-        await jobs.want(CRL_JOB, issuer, scope.tenant, now + CRL_PERIOD)
+        for kind, key in ((CRL_JOB, issuer), (DELTA_JOB, issuer), (SHARD_JOB, f"{issuer}/1")):
+            await jobs.want(kind, key, scope.tenant, now + CRL_PERIOD)
         renewal = now + OCSP_RESPONDER.validity - RESPONDER_RENEWAL
         await jobs.want(RESPONDER_JOB, issuer, scope.tenant, renewal)
 

@@ -45,7 +45,9 @@ async def adopt_blocks(platform: Platform, *, restored: bool) -> None:
     place, adopted, unknown = node.blocks_until, 0, 0
     while found := await platform.signer.reserved_after(place, _BLOCKS_AT_ONCE):
         for each in found:
-            had = await platform.store.adopt_block(each.tenant, each.key, each.block, platform.node)
+            had = await platform.store.adopt_block(
+                each.tenant, each.key, each.block, each.shard, platform.node
+            )
             adopted += had is True
             unknown += had is None
         place = found[-1].end
@@ -67,7 +69,7 @@ async def note_blocks(platform: Platform, journal: Path) -> None:
 async def replace_stale_lists(platform: Platform) -> None:
     """A CRL from before the restore may lack a revocation: none is served any more."""
     for tenant, issuer in await platform.store.all_issuers():
-        await platform.crls.publish(platform_acts(tenant, "restore"), issuer)
+        await platform.crls.replace_all(platform_acts(tenant, "restore"), issuer)
 
 
 class RestoreWatch:

@@ -18,6 +18,7 @@ from tegata.kernel.plain_listeners import plain_route
 from tegata.main.backup import DataLock
 from tegata.main.bootstrap import ApiTls, Demo, ensure_demo, ensure_platform
 from tegata.main.composition import Platform, compose
+from tegata.main.crl_watch import CrlWatch
 from tegata.main.listener import Listener, bind
 from tegata.main.orphans import report_orphans
 from tegata.main.restore import RestoreWatch, note_blocks, recover, replace_stale_lists
@@ -29,7 +30,6 @@ from tegata.protocols.http import Application, PlainApplication
 from tegata.protocols.ocsp.endpoints import OcspDoor
 from tegata.protocols.rest.application import RestApplication
 from tegata.protocols.rest.operation import Services
-from tegata.store.jobs import CRL_JOB
 from tegata.store.key_list import KeyListError
 from tegata.store.migrate import migrate_postgres
 
@@ -67,7 +67,8 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     demo = await ensure_demo(platform, settings.data) if settings.demo else None
     listeners = _listeners(platform, settings, sockets, tls.context)
     worker = Worker(platform, _upkeep(platform, settings, tls))
-    watches = (StatusWatch(platform), RestoreWatch(platform, stop))
+    restore = RestoreWatch(platform, stop)
+    watches = StatusWatch(platform), restore, CrlWatch(platform, sockets.public_url, settings.data)
     for listener in listeners:
         await listener.start()
     worker.start()
@@ -79,7 +80,7 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     try:
         await stop.wait()
         _LOG.info("stopping")
-        watches[1].require_same_database()
+        restore.require_same_database()
     finally:
         await asyncio.gather(*(listener.stop() for listener in listeners))
         await worker.stop()
@@ -87,7 +88,7 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
             await watch.stop()
         if platform.mailer is not None:
             platform.mailer.close()
-        await _close(platform, settings, served=not watches[1].refused)
+        await _close(platform, settings, served=not restore.refused)
         await signer.stop()
         lock.release()
 
@@ -208,14 +209,8 @@ async def _settle(platform: Platform, settings: Settings, stop: asyncio.Event) -
 
 async def _settle_blocks(platform: Platform) -> None:
     """Void what an earlier run of this node reserved and did not record."""
-    voided = await platform.tenants.settle_blocks(platform.node)
-    if not voided:
-        return
-    for tenant, serials in voided.items():
+    for tenant, serials in (await platform.tenants.settle_blocks(platform.node)).items():
         _LOG.warning("%d serials of tenant %s became void", serials, tenant)
-    for tenant, issuer in await platform.store.all_issuers():
-        if tenant in voided:
-            await platform.jobs.want(CRL_JOB, issuer, tenant, platform.clock.now())
 
 
 async def _close_blocks(platform: Platform) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from tegata.issuance.hierarchy import RESPONDER_RENEWAL
 from tegata.kernel.ids import IssuerId
-from tegata.kernel.problem import Problem
+from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import platform_acts
 from tegata.main.composition import Platform
 from tegata.profiles.catalogue import OCSP_RESPONDER
 from tegata.registration.notice import NOTICE_PERIOD
-from tegata.revocation.rules import CRL_PERIOD
+from tegata.revocation.lists import is_final
+from tegata.revocation.rules import CRL_PERIOD, NO_NEXT_UPDATE
 from tegata.store import jobs
 from tegata.store.jobs import Job
 
@@ -32,12 +33,13 @@ _RETRY = timedelta(seconds=5)
 
 
 class Worker:
-    """Runs due jobs, one after the other, and the upkeep."""
+    """Runs due jobs, one after the other, and the upkeep. Long jobs run one at a time beside."""
 
     def __init__(self, platform: Platform, upkeep: Upkeep) -> None:
         self._platform = platform
         self._upkeep = upkeep
         self._task: asyncio.Task[None] | None = None
+        self._long: asyncio.Task[None] | None = None
         self._upkeep_due = platform.clock.now() + _UPKEEP
         self._stopping = asyncio.Event()
 
@@ -50,33 +52,55 @@ class Worker:
         self._stopping.set()
         if self._task is not None:
             await self._task
+        if self._long is not None:
+            await self._long
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
+            more = False
             try:
-                await self._turn()
+                more = await self._turn()
             except Problem as problem:
                 _LOG.warning("the timetable waits: %s", problem)
             except Exception:  # noqa: BLE001
                 # A bug in one job must not stop the others for ever.
                 _LOG.exception("the timetable failed")
+            if more:
+                continue
             try:
                 async with asyncio.timeout(_TICK):
                     await self._stopping.wait()
             except TimeoutError:
                 continue
 
-    async def _turn(self) -> None:
+    async def _turn(self) -> bool:
+        """Do what is due; whether more may be."""
         now = self._platform.clock.now()
         if now >= self._upkeep_due:
             self._upkeep_due = now + _UPKEEP
             await self._upkeep()
             await self._platform.status_feed.forget(now - _FEED_KEPT)
-        for job in await self._platform.jobs.claim(now):
+        if self._long is None or self._long.done():
+            long = await self._platform.jobs.claim(now, long=True)
+            self._long = asyncio.create_task(self._run_jobs(long)) if long else None
+        claimed = await self._platform.jobs.claim(now)
+        await self._run_jobs(claimed)
+        return len(claimed) == jobs.AT_ONCE
+
+    async def _run_jobs(self, claimed: Sequence[Job]) -> None:
+        for job in claimed:
+            now = self._platform.clock.now()
             try:
                 again = await self._perform(job, now)
             except Problem as problem:
                 _LOG.warning("%s %s failed: %s", job.kind, job.key, problem)
+                # A crash may have come between an issuer's serials and the issuer.
+                is_unborn = problem.code is ProblemCode.ISSUER_UNKNOWN
+                pause = CRL_PERIOD if is_unborn else _RETRY * min(job.tries, 12)
+                await self._platform.jobs.fail(job, now + pause)
+            except Exception:  # noqa: BLE001
+                # A bug in one job must not stop the others for ever.
+                _LOG.exception("%s %s failed", job.kind, job.key)
                 await self._platform.jobs.fail(job, now + _RETRY * min(job.tries, 12))
             else:
                 await self._platform.jobs.finish(job, again)
@@ -84,10 +108,19 @@ class Worker:
     async def _perform(self, job: Job, now: datetime) -> datetime:
         """Do a job; when it is due again."""
         issuer = IssuerId(job.key)
+        crls = self._platform.crls
         match job.kind:
             case jobs.CRL_JOB:
-                await self._platform.crls.publish(platform_acts(job.tenant, "crl"), issuer)
+                due = await crls.publish_complete(platform_acts(job.tenant, "crl"), issuer)
+                return due or now + CRL_PERIOD
+            case jobs.DELTA_JOB:
+                await crls.publish_delta(platform_acts(job.tenant, "crl"), issuer)
                 return now + CRL_PERIOD
+            case jobs.SHARD_JOB:
+                owner, _slash, shard = job.key.partition("/")
+                scope = platform_acts(job.tenant, "crl")
+                crl = await crls.publish(scope, IssuerId(owner), int(shard))
+                return NO_NEXT_UPDATE if is_final(crl) else now + CRL_PERIOD
             case jobs.RESPONDER_JOB:
                 scope = platform_acts(job.tenant, "ocsp")
                 found = await self._platform.store.get_issuer(scope, issuer)

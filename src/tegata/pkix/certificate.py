@@ -24,6 +24,7 @@ from tegata.pkix.der import (
     encode_sequence,
     encode_time,
     explicit,
+    length,
     sequence,
     split,
     split_extensions,
@@ -138,7 +139,9 @@ def parse_tbs_certificate(octets: bytes) -> TbsCertificate:
 
 def assemble(tbs: bytes, algorithm: SignatureAlgorithm, signature: bytes) -> bytes:
     """Put a signature beside what was signed: Certificate, CertificateList (sections 4.1, 5.1)."""
-    return encode_sequence(tbs, algorithm_identifier(algorithm), encode_bit_string(signature))
+    parts = tbs, algorithm_identifier(algorithm), encode_bit_string(signature)
+    # One join, tag and length included: a CRL may have tens of millions of octets.
+    return b"".join((b"\x30", length(sum(map(len, parts))), *parts))
 
 
 def parse_certificate(octets: bytes) -> CertificateParts:

@@ -145,11 +145,22 @@ def subject_alternative_name(names: Sequence[GeneralName], *, critical: bool = F
     return encode_extension(oids.SUBJECT_ALTERNATIVE_NAME, value, critical=critical)
 
 
+def distribution_point_name(url: str) -> bytes:
+    """The distributionPoint field with one URL as its fullName, in the certificate's extension
+    and in the list's own (RFC 5280 sections 4.2.1.13 and 5.2.5)."""
+    return explicit(0, explicit(0, implicit(6, url.encode("ascii"))))
+
+
 def crl_distribution_points(url: str) -> bytes:
     """cRLDistributionPoints with one URL (RFC 5280 section 4.2.1.13)."""
-    full_name = explicit(0, implicit(6, url.encode("ascii")))
-    value = encode_sequence(encode_sequence(explicit(0, full_name)))
+    value = encode_sequence(encode_sequence(distribution_point_name(url)))
     return encode_extension(oids.CRL_DISTRIBUTION_POINTS, value)
+
+
+def freshest_crl(url: str) -> bytes:
+    """freshestCRL with one URL (RFC 5280 sections 4.2.1.15 and 5.2.6)."""
+    value = encode_sequence(encode_sequence(distribution_point_name(url)))
+    return encode_extension(oids.FRESHEST_CRL, value)
 
 
 def authority_information_access(*, ocsp: str | None, ca_issuers: str | None) -> bytes:
@@ -199,6 +210,14 @@ def parse_crl_distribution_points(value: bytes) -> tuple[str, ...]:
         for point in decode_elements(value)
         for name in decode(_DistributionPoint, whole(point)).name.full_name
     )
+
+
+def parse_issuing_distribution_point(value: bytes) -> str:
+    """The one URL of an issuingDistributionPoint; `DerError` for any narrower scope."""
+    names = decode(_DistributionPoint, value).name.full_name
+    if len(names) != 1:
+        raise DerError("an issuing distribution point with one URL")
+    return _url(names[0])
 
 
 def parse_authority_information_access(value: bytes) -> tuple[tuple[str, str], ...]:

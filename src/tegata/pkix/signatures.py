@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from tegata.kernel.signing import SignatureAlgorithm
 from tegata.pkix.algorithms import SCHEMES, find_signature_algorithm, pss_key_digest
 from tegata.pkix.certificate import CertificateParts, parse_certificate, parse_tbs_certificate
-from tegata.pkix.crl import parse_tbs_cert_list
+from tegata.pkix.crl_reader import parse_tbs_cert_list
 from tegata.pkix.der import DerError
 
 Check = Callable[[bytes, bytes], None]
@@ -54,16 +54,17 @@ def verify_certificate(octets: bytes, issuer_key: bytes) -> None:
     are not looked at.
     """
     parts = parse_certificate(octets)
-    _verify_parts(parts, parse_tbs_certificate(parts.tbs).signature, issuer_key)
+    verify_parts(parts, parse_tbs_certificate(parts.tbs).signature, issuer_key)
 
 
 def verify_crl(octets: bytes, issuer_key: bytes) -> None:
     """Verify a CertificateList (DER) by its issuer's SubjectPublicKeyInfo; as for certificates."""
     parts = parse_certificate(octets)
-    _verify_parts(parts, parse_tbs_cert_list(parts.tbs).signature, issuer_key)
+    verify_parts(parts, parse_tbs_cert_list(parts.tbs).signature, issuer_key)
 
 
-def _verify_parts(parts: CertificateParts, inner: bytes, issuer_key: bytes) -> None:
+def verify_parts(parts: CertificateParts, inner: bytes, issuer_key: bytes) -> None:
+    """Verify what was read already: `inner` is the algorithm (DER) inside what was signed."""
     # RFC 5280 sections 4.1.1.2 and 5.1.1.2: only the inner one is signed, so they MUST be equal.
     if inner != parts.algorithm:
         raise SignatureInvalid("the signature algorithm inside differs from the one outside")

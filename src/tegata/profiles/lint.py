@@ -73,7 +73,7 @@ class Lint:
     """
 
     def __init__(self) -> None:
-        self._clean: set[Shape] = set()
+        self._clean: dict[Shape, None] = {}
 
     def findings(self, subject: Subject) -> list[Finding]:
         """Every finding on a TBSCertificate; empty when nothing is wrong with it."""
@@ -81,8 +81,11 @@ class Lint:
         if shape in self._clean:
             return _apply(CERTIFICATE_RULES, subject)
         findings = _apply(SHAPE_RULES, subject)
-        if not findings and len(self._clean) < _SHAPES_KEPT:
-            self._clean.add(shape)
+        if not findings:
+            # The CRL shard is part of a shape, so shapes come and go: the oldest makes room.
+            if len(self._clean) >= _SHAPES_KEPT:
+                del self._clean[next(iter(self._clean))]
+            self._clean[shape] = None
         return findings + _apply(CERTIFICATE_RULES, subject)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
@@ -14,8 +15,12 @@ from tegata.kernel.signing import RefusalGround, SigningKey
 from tegata.pkix.ocsp import IssuerHashes
 from tegata.revocation.model import (
     CertificateStatus,
+    CrlBase,
     CrlEntries,
+    CrlKind,
+    CrlState,
     PublishedCrl,
+    Release,
     Revocation,
     StatusAuthority,
 )
@@ -45,7 +50,15 @@ class RevocationUnit(Protocol):
         ...
 
     def add_revocation(self, revocation: Revocation) -> None:
-        """Revoke; the unit conflicts when the serial is revoked already."""
+        """Revoke or hold; the unit conflicts when the serial is revoked or held already."""
+        ...
+
+    def replace_hold(self, revocation: Revocation) -> None:
+        """Revoke what is on hold; certificate.not-held when it is not."""
+        ...
+
+    def release_hold(self, release: Release) -> None:
+        """Take back a hold; certificate.not-held when there is none."""
         ...
 
     def add_refused_key(self, spki_sha256: bytes, ground: RefusalGround, now: datetime) -> None:
@@ -53,11 +66,32 @@ class RevocationUnit(Protocol):
         ...
 
     def add_crl(self, crl: PublishedCrl) -> None:
-        """Publish; the unit conflicts when the number is taken."""
+        """Publish. Lists that it replaces are forgotten, daily ones later."""
         ...
 
-    def want_crl(self, issuer: IssuerId, at: datetime) -> None:
-        """Ask for a new CRL of an issuer at an instant or earlier."""
+    def take_crl_number(self, issuer: IssuerId, state: CrlState) -> None:
+        """Take the number after `state`'s for lists of its scope; the unit conflicts when
+        somebody else has taken it."""
+        ...
+
+    def replace_full_crl(
+        self, issuer: IssuerId, state: CrlState, number: int, base: CrlBase
+    ) -> None:
+        """Say which full list is published now and which one deltas start from; the unit
+        conflicts when another was published since `state` was read."""
+        ...
+
+    def replace_delta_crl(self, issuer: IssuerId, state: CrlState, number: int) -> None:
+        """Say which delta is published now; the unit conflicts when another was published since
+        `state` was read."""
+        ...
+
+    def want_delta(self, issuer: IssuerId, now: datetime) -> None:
+        """Ask for a delta to the complete list."""
+        ...
+
+    def want_crls(self, issuer: IssuerId, shard: int, now: datetime) -> None:
+        """Ask for the lists that a change of status in a shard makes out of date."""
         ...
 
     async def commit(self) -> None:
@@ -104,14 +138,29 @@ class RevocationStore(Protocol):
         """An issuer of the tenant, or `Problem(issuer.unknown)`."""
         ...
 
-    async def crl_entries(
-        self, scope: TenantScope, issuer: IssuerId, listed_since: datetime
-    ) -> CrlEntries:
-        """The entries to list: those whose `listed_until` is not before `listed_since`."""
+    async def crl_state(self, scope: TenantScope, issuer: IssuerId, shard: int) -> CrlState:
+        """Where the lists of a scope stand, or `Problem(issuer.unknown)`."""
         ...
 
-    async def latest_crl(self, issuer: IssuerId) -> PublishedCrl | None:
+    async def crl_entries(
+        self, scope: TenantScope, issuer: IssuerId, shard: int, listed_since: datetime
+    ) -> CrlEntries:
+        """What to list: all changes counted before the call whose `listed_until` is not before
+        `listed_since`. Later changes may be among them or not."""
+        ...
+
+    async def changed_entries(
+        self, scope: TenantScope, issuer: IssuerId, shard: int, since: int
+    ) -> CrlEntries:
+        """What a delta lists: all that changed after the count `since`."""
+        ...
+
+    async def latest_crl(self, issuer: IssuerId, shard: int, kind: CrlKind) -> PublishedCrl | None:
         """The newest CRL of an issuer of any tenant: CRLs are public."""
+        ...
+
+    async def list_shards(self, issuer: IssuerId) -> Sequence[int]:
+        """The shards of an issuer of any tenant, oldest first."""
         ...
 
     async def tenant_of(self, issuer: IssuerId) -> TenantId | None:

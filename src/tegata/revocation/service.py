@@ -1,7 +1,8 @@
-"""Use cases of revocation: revoke, publish CRLs, answer OCSP."""
+"""Use cases of revocation: revoke, hold, release, answer OCSP."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,164 +13,154 @@ from tegata.kernel.ids import CertificateId, IssuerId
 from tegata.kernel.ports import Clock
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope, platform_acts
-from tegata.kernel.signing import RefusalGround, SigningKey
-from tegata.pkix.certificate import assemble
-from tegata.pkix.crl import RevocationReason, encode_tbs_cert_list
+from tegata.kernel.signing import RefusalGround
+from tegata.pkix.crl import RevocationReason
 from tegata.pkix.ocsp import (
     OcspRequest,
     SingleResponse,
     encode_ocsp_response,
     encode_response_data,
 )
-from tegata.pkix.signatures import SignatureInvalid, verify
-from tegata.revocation.model import CertificateStatus, PublishedCrl, Status, StatusAuthority
-from tegata.revocation.ports import RevocationStore, StatusSigner
+from tegata.revocation.model import CertificateStatus, Status, StatusAuthority
+from tegata.revocation.ports import RevocationStore, RevocationUnit, StatusSigner
 from tegata.revocation.rules import (
-    CRL_PERIOD,
-    CRL_VALIDITY,
     OCSP_VALIDITY,
     parse_reason,
+    release_of,
+    require_invalidity,
     revocation_of,
     spki_sha256,
 )
+from tegata.revocation.signatures import require_valid
+
+# What else is to become true with a change of status.
+Also = Callable[[RevocationUnit, IssuedCertificate], None]
 
 
 @dataclass(frozen=True, slots=True)
 class RevocationService:
-    """Revokes certificates."""
+    """Revokes certificates, holds them, and releases what is held."""
 
     store: RevocationStore
     clock: Clock
 
     async def revoke(
-        self, scope: TenantScope, certificate: CertificateId, reason: str, request_digest: bytes
+        self,
+        scope: TenantScope,
+        certificate: CertificateId,
+        reason: str,
+        request_digest: bytes,
+        invalid_since: datetime | None = None,
+        also: Also | None = None,
     ) -> tuple[IssuedCertificate, CertificateStatus]:
-        """Revoke a certificate of the tenant; durable and audited before this returns.
+        """Revoke a certificate of the tenant, or hold it (reason certificateHold); durable and
+        audited before this returns. What is on hold can be revoked for good: it stays revoked
+        since it was held (X.509 clause 9.5.3.2).
 
-        Raises `Problem` with certificate.unknown, revocation.reason-unknown or
-        certificate.already-revoked.
+        Raises `Problem` with certificate.unknown, revocation.reason-unknown,
+        revocation.invalidity-date or certificate.already-revoked.
         """
         given = parse_reason(reason)
         found = await self.store.get_certificate(scope, certificate)
-        await self._require_not_revoked(scope, found)
         now = self.clock.now()
-        revocation = revocation_of(found, given, now)
+        invalid_since = require_invalidity(invalid_since, found, now)
+        held = await self._require_revocable(scope, found, given)
+        since = held.revoked_at if held is not None and held.revoked_at is not None else now
+        revocation = revocation_of(found, given, since, invalid_since)
         async with self.store.open_unit(scope, essential=True) as unit:
             unit.essential()
-            unit.add_revocation(revocation)
-            unit.want_crl(found.issuer, now)
+            if held is None:
+                unit.add_revocation(revocation)
+            else:
+                unit.replace_hold(revocation)
+            unit.want_crls(found.issuer, found.shard, now)
             if given is RevocationReason.KEY_COMPROMISE:
                 # The key must not come back under a new certificate.
                 unit.add_refused_key(spki_sha256(found.der), RefusalGround.COMPROMISE, now)
-            unit.audit(
-                AuditEvent(
-                    actor=scope.actor,
-                    action="revocation:certificate:revoke",
-                    decision=Decision.ALLOWED,
-                    subject=f"certificate:{found.id}",
-                    request_digest=request_digest,
-                    private={"reason": given.text, "serial": serial_text(found.serial)},
-                )
-            )
+            unit.audit(_event(scope, "revoke", found, request_digest, given, invalid_since))
+            if also is not None:
+                also(unit, found)
             try:
                 await unit.commit()
             except Problem as problem:
                 # Another request was first, or a commit could not be confirmed: look.
-                if problem.code is ProblemCode.CONFLICT:
-                    await self._require_not_revoked(scope, found)
+                if problem.code in (ProblemCode.CONFLICT, ProblemCode.CERTIFICATE_NOT_HELD):
+                    await self._require_revocable(scope, found, given)
+                    raise Problem(ProblemCode.CONFLICT, "try again") from problem
                 raise
         if given is RevocationReason.KEY_COMPROMISE:
             self.store.forget_refused_keys(scope.tenant)
-        status = CertificateStatus(Status.REVOKED, revocation.revoked_at, given)
+        status = CertificateStatus(Status.REVOKED, revocation.revoked_at, given, invalid_since)
         return found, status
+
+    async def release(
+        self,
+        scope: TenantScope,
+        certificate: CertificateId,
+        request_digest: bytes,
+        also: Also | None = None,
+    ) -> tuple[IssuedCertificate, CertificateStatus]:
+        """Take back the hold of a certificate of the tenant.
+
+        Raises `Problem` with certificate.unknown, or certificate.not-held for one that is good
+        or revoked for good.
+        """
+        found = await self.store.get_certificate(scope, certificate)
+        held = await self.store.find_revocation(scope, found.issuer, found.serial)
+        if held is None or held.revoked_at is None or not held.is_hold:
+            raise Problem(ProblemCode.CERTIFICATE_NOT_HELD)
+        now = self.clock.now()
+        async with self.store.open_unit(scope, essential=True) as unit:
+            unit.essential()
+            unit.release_hold(release_of(found, held.revoked_at, now))
+            unit.want_crls(found.issuer, found.shard, now)
+            unit.audit(_event(scope, "release", found, request_digest))
+            if also is not None:
+                also(unit, found)
+            await unit.commit()
+        return found, CertificateStatus(Status.GOOD)
 
     async def status(self, scope: TenantScope, certificate: IssuedCertificate) -> CertificateStatus:
         """The status of a certificate of the tenant."""
         revoked = await self.store.find_revocation(scope, certificate.issuer, certificate.serial)
         return revoked or CertificateStatus(Status.GOOD)
 
-    async def _require_not_revoked(
-        self, scope: TenantScope, certificate: IssuedCertificate
-    ) -> None:
-        if await self.store.find_revocation(scope, certificate.issuer, certificate.serial):
+    async def _require_revocable(
+        self, scope: TenantScope, certificate: IssuedCertificate, reason: RevocationReason
+    ) -> CertificateStatus | None:
+        """The hold of a certificate, if there is one; `Problem(certificate.already-revoked)` when
+        it is revoked for good, or held and only to be held."""
+        found = await self.store.find_revocation(scope, certificate.issuer, certificate.serial)
+        if found is None:
+            return None
+        if not found.is_hold:
             raise Problem(ProblemCode.CERTIFICATE_REVOKED, "the certificate is revoked already")
+        if reason is RevocationReason.CERTIFICATE_HOLD:
+            raise Problem(ProblemCode.CERTIFICATE_REVOKED, "the certificate is on hold already")
+        return found
 
 
-@dataclass(frozen=True, slots=True)
-class CrlService:
-    """Publishes complete CRLs."""
-
-    store: RevocationStore
-    signer: StatusSigner
-    clock: Clock
-
-    async def publish(self, scope: TenantScope, issuer: IssuerId) -> PublishedCrl:
-        """Sign and publish a new complete CRL of an issuer (RFC 5280 section 5)."""
-        found = await self.store.get_issuer(scope, issuer)
-        now = self.clock.now().replace(microsecond=0)
-        # An entry stays until it has stood in one list made after its certificate expired.
-        listed = await self.store.crl_entries(scope, issuer, now - CRL_PERIOD)
-        crl = PublishedCrl(
-            issuer=issuer,
-            number=listed.last_number + 1,
-            this_update=now,
-            next_update=now + CRL_VALIDITY,
-            entries=len(listed.entries),
-            der=b"",
-        )
-        tbs = encode_tbs_cert_list(
-            issuer=found.facts.subject,
-            this_update=crl.this_update,
-            next_update=crl.next_update,
-            entries=listed.entries,
-            authority_key=found.facts.key_identifier,
-            number=crl.number,
-            signature_algorithm=found.key.signature_algorithm,
-        )
-        signature = await self.signer.sign_crl(found.key, tbs)
-        _require_valid(found.key, signature, tbs)
-        signed = PublishedCrl(
-            issuer,
-            crl.number,
-            crl.this_update,
-            crl.next_update,
-            crl.entries,
-            assemble(tbs, found.key.signature_algorithm, signature),
-        )
-        async with self.store.open_unit(scope, essential=True) as unit:
-            unit.essential()
-            unit.add_crl(signed)
-            unit.audit(
-                AuditEvent(
-                    actor=scope.actor,
-                    action="revocation:crl:publish",
-                    decision=Decision.ALLOWED,
-                    subject=f"issuer:{issuer}",
-                    request_digest=bytes(32),
-                    private={"number": str(crl.number), "entries": str(crl.entries)},
-                )
-            )
-            await unit.commit()
-        return signed
-
-    async def ensure_published(self, scope: TenantScope, issuer: IssuerId) -> None:
-        """Publish an issuer's first CRL, if it has none."""
-        if await self.store.latest_crl(issuer) is None:
-            await self.publish(scope, issuer)
-
-    async def latest(self, issuer: IssuerId) -> PublishedCrl:
-        """The newest CRL of an issuer, or `Problem(issuer.unknown)`."""
-        crl = await self.store.latest_crl(issuer)
-        if crl is None:
-            raise Problem(ProblemCode.ISSUER_UNKNOWN, "no CRL of such an issuer")
-        return crl
-
-    async def ca_certificate(self, issuer: IssuerId) -> bytes:
-        """An issuer's own certificate (DER), or `Problem(issuer.unknown)`."""
-        tenant = await self.store.tenant_of(issuer)
-        if tenant is None:
-            raise Problem(ProblemCode.ISSUER_UNKNOWN, "no such issuer")
-        return (await self.store.get_issuer(platform_acts(tenant, "crl"), issuer)).certificate
+def _event(
+    scope: TenantScope,
+    act: str,
+    certificate: IssuedCertificate,
+    request_digest: bytes,
+    reason: RevocationReason | None = None,
+    invalid_since: datetime | None = None,
+) -> AuditEvent:
+    private = {"serial": serial_text(certificate.serial)}
+    if reason is not None:
+        private["reason"] = reason.text
+    if invalid_since is not None:
+        private["invalidity_date"] = invalid_since.isoformat()
+    return AuditEvent(
+        actor=scope.actor,
+        action=f"revocation:certificate:{act}",
+        decision=Decision.ALLOWED,
+        subject=f"certificate:{certificate.id}",
+        request_digest=request_digest,
+        private=private,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +214,7 @@ class OcspService:
         )
         key = authority.responder.key
         signature = await self.signer.sign_response(key, data)
-        _require_valid(key, signature, data)
+        require_valid(key, signature, data)
         der = encode_ocsp_response(
             data, key.signature_algorithm, signature, authority.responder.certificate
         )
@@ -242,10 +233,3 @@ def _single_response(cert_id: bytes, status: CertificateStatus, now: datetime) -
         this_update=now,
         next_update=now + OCSP_VALIDITY,
     )
-
-
-def _require_valid(key: SigningKey, signature: bytes, octets: bytes) -> None:
-    try:
-        verify(key.public_key, key.signature_algorithm, signature, octets)
-    except SignatureInvalid as error:
-        raise Problem(ProblemCode.SIGNER_UNAVAILABLE, "the signature does not verify") from error

@@ -41,6 +41,8 @@ KEY_TIMEOUT = 180.0
 _HEADER = 4
 _GATHERING_TURNS = 4
 _MADE = 64
+# Octets of a frame past which copies are counted: a CRL may have tens of millions.
+_LARGE = 1 << 20
 
 R = TypeVar("R")
 
@@ -87,6 +89,13 @@ class _Connection(asyncio.Protocol):
         if not self._unsent:
             asyncio.get_running_loop().call_soon(self._flush, 0, _GATHERING_TURNS)
         self._unsent.append(frame)
+
+    def send_large(self, header: bytes, octets: bytes) -> None:
+        """Send a frame that should not be copied once more, after all others of this turn."""
+        self._flush(len(self._unsent), 0)
+        if self.transport is not None and self.open:
+            self.transport.write(header)
+            self.transport.write(octets)
 
     def _flush(self, before: int, turns: int) -> None:
         if turns and len(self._unsent) > before:
@@ -170,9 +179,9 @@ class SignerClient:
                 ProblemCode.SIGNER_UNAVAILABLE, "the key store makes no key in time"
             ) from error
 
-    async def reserve(self, key: SigningKey, month: int, size: int) -> SerialBlock:
-        """Reserve serials; they are durable in the signer's journal on return."""
-        request = messages.Reserve(key.id, key.tenant, month, size)
+    async def reserve(self, key: SigningKey, month: int, size: int, shard: int) -> SerialBlock:
+        """Reserve serials for a CRL shard; durable in the signer's journal on return."""
+        request = messages.Reserve(key.id, key.tenant, month, size, shard)
         reserved = await self._call(request, messages.Reserved, key)
         return SerialBlock(BlockId(reserved.block), month, size, reserved.prf_key)
 
@@ -184,6 +193,7 @@ class SignerClient:
                 TenantId(each.tenant),
                 KeyId(each.key),
                 SerialBlock(BlockId(each.block), each.month, each.size, each.prf_key),
+                each.shard,
                 each.end,
             )
             for each in reply.blocks
@@ -277,7 +287,11 @@ class SignerClient:
             connection.patient.add(number)
         connection.wait(number, future)
         octets = self._encoder.encode(messages.Envelope(number, request))
-        connection.send(len(octets).to_bytes(_HEADER, "big") + octets)
+        if len(octets) > _LARGE:
+            connection.send_large(len(octets).to_bytes(_HEADER, "big"), octets)
+            del octets
+        else:
+            connection.send(len(octets).to_bytes(_HEADER, "big") + octets)
         try:
             return await future
         finally:

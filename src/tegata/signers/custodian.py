@@ -26,7 +26,7 @@ from tegata.kernel.signing import (
 )
 from tegata.pkix.algorithms import algorithm_identifier
 from tegata.pkix.certificate import TbsCertificate, parse_tbs_certificate
-from tegata.pkix.crl import parse_tbs_cert_list
+from tegata.pkix.crl_reader import parse_tbs_cert_list
 from tegata.pkix.der import DerError
 from tegata.pkix.extensions import key_identifier
 from tegata.pkix.ocsp import issuer_hashes, parse_response_data, responder_key_hash
@@ -169,7 +169,9 @@ class Custodian:
     def reserve(self, request: messages.Reserve) -> SerialBlock:
         """Reserve serials for a CA key of the tenant."""
         key = self._key(request.key, request.tenant, _CA_PURPOSES)
-        return self._reservations.reserve(request.tenant, key.id, request.month, request.size)
+        return self._reservations.reserve(
+            request.tenant, key.id, request.month, request.size, request.shard
+        )
 
     def reserved_after(self, request: messages.ListReserved) -> messages.ReservedBlocks:
         """Blocks that were reserved from a place in the journal on."""
@@ -183,6 +185,7 @@ class Custodian:
                     each.block.month,
                     each.block.size,
                     each.block.prf_key,
+                    each.shard,
                     each.end,
                 )
                 for each in found
@@ -240,6 +243,8 @@ class Custodian:
         self._require_present(crl.this_update)
         if crl.next_update <= crl.this_update:
             raise Problem(ProblemCode.LINT_REFUSED, "nextUpdate is not after thisUpdate")
+        if crl.base is not None and not 0 < crl.base <= crl.number:
+            raise Problem(ProblemCode.LINT_REFUSED, "a delta's base is no earlier list")
         return Permission(key, request.tbs)
 
     def may_sign_response(self, request: messages.SignResponse) -> Permission:

@@ -9,7 +9,8 @@ import msgspec
 
 from tegata.kernel.problem import ProblemCode
 
-FRAME_MAXIMUM = 64 * 1024 * 1024
+# A CRL of some four million entries.
+FRAME_MAXIMUM = 256 * 1024 * 1024
 
 
 class CreateKey(msgspec.Struct, tag="create-key", forbid_unknown_fields=True):
@@ -36,12 +37,14 @@ class LoadKey(msgspec.Struct, tag="load-key", forbid_unknown_fields=True):
 
 
 class Reserve(msgspec.Struct, tag="reserve", forbid_unknown_fields=True):
-    """Reserve serial numbers for a CA key, durably, before answering."""
+    """Reserve serial numbers for a CA key, durably, before answering. The CRL shard that their
+    certificates will name is noted with them."""
 
     key: str
     tenant: str
     month: int
     size: int
+    shard: int
 
 
 class ListReserved(msgspec.Struct, tag="list-reserved", forbid_unknown_fields=True):
@@ -149,6 +152,7 @@ class ReservedBlock(msgspec.Struct, array_like=True):
     month: int
     size: int
     prf_key: bytes
+    shard: int
     end: int
 
 

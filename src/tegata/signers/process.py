@@ -22,6 +22,8 @@ from tegata.signers.profile_book import ProfileMissing
 
 _LOG = logging.getLogger(__name__)
 _HEADER = 4
+# Octets of a frame past which copies are counted.
+_LARGE = 1 << 20
 
 
 class SignerProtocol(asyncio.Protocol):
@@ -52,7 +54,11 @@ class SignerProtocol(asyncio.Protocol):
                 return
             if len(self._buffer) < _HEADER + size:
                 break
-            frame = bytes(self._buffer[_HEADER : _HEADER + size])
+            if size > _LARGE:
+                with memoryview(self._buffer) as view:
+                    frame = bytes(view[_HEADER : _HEADER + size])
+            else:
+                frame = bytes(self._buffer[_HEADER : _HEADER + size])
             del self._buffer[: _HEADER + size]
             answers += self._answer(frame)
         if answers and self._transport is not None:

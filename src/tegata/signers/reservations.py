@@ -55,6 +55,7 @@ class ReservedBlock:
     tenant: TenantId
     key: KeyId
     block: SerialBlock
+    shard: int
     end: int
 
 
@@ -78,7 +79,7 @@ class Reservations:
         self._randomness = randomness
         self._open: dict[BlockId, OpenBlock] = {}
 
-    def reserve(self, tenant: str, key: KeyId, month: int, size: int) -> SerialBlock:
+    def reserve(self, tenant: str, key: KeyId, month: int, size: int, shard: int) -> SerialBlock:
         """Make a block durable and open it. `Problem(storage.exhausted)` when the disk is full."""
         if not 1 <= size <= BLOCK_MAXIMUM or not 0 <= month <= 0x7FFF:
             raise Problem(ProblemCode.SERIAL_NOT_RESERVED, "block size or month out of bounds")
@@ -93,6 +94,7 @@ class Reservations:
             "key": key,
             "month": month,
             "size": size,
+            "shard": shard,
             "tenant": tenant,
             "run": self._run,
             "prf": base64.b64encode(sealed).decode(),
@@ -160,6 +162,7 @@ class Reservations:
             TenantId(record["tenant"]),
             KeyId(record["key"]),
             SerialBlock(block, int(record["month"]), int(record["size"]), prf_key),
+            int(record["shard"]),
             end,
         )
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from tegata.kernel.signing import DataKeyKind
 from tegata.store.discovery import Holdings
-from tegata.store.jobs import BULK_JOB, CRL_JOB, NOTICE_JOB, RESPONDER_JOB
+from tegata.store.jobs import BULK_JOB, CRL_JOB, DELTA_JOB, NOTICE_JOB, RESPONDER_JOB, SHARD_JOB
 from tegata.store.schema import metadata
 
 
@@ -112,7 +112,7 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
     "serial_block": {
         **_all(
             _provider(_CA_RECORDS),
-            "tenant", "id", "issuer", "epoch", "size", "node", "created_at", "closed_at",
+            "tenant", "id", "issuer", "epoch", "size", "shard", "node", "created_at", "closed_at",
         ),
         "prf_key": _provider(_CA_RECORDS, _SEALED_RECORDS),
     },
@@ -120,7 +120,7 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         **_all(
             _derived(_CA_RECORDS),
             "tenant", "id", "epoch", "issuer", "serial", "profile", "profile_version",
-            "not_before", "not_after", "fingerprint",
+            "not_before", "not_after", "shard", "fingerprint",
         ),
         "subject": _customer(_CA_RECORDS),
     },
@@ -139,14 +139,24 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
     "revocation": _all(
         _derived(_CA_RECORDS),
         "tenant", "issuer", "serial", "epoch", "certificate", "revoked_at", "reason", "entry",
-        "listed_until",
+        "listed_until", "invalid_since", "shard", "change",
+    ),
+    "revocation_release": _all(
+        _derived(_CA_RECORDS),
+        "tenant", "issuer", "serial", "epoch", "shard", "change", "released_at", "entry",
+    ),
+    "crl_scope": _all(
+        _provider(_CA_RECORDS),
+        "tenant", "issuer", "shard", "url", "places", "last_epoch", "changes", "number",
+        "base_number", "base_change", "base_at", "full_number", "delta_number",
     ),
     "status_change": _all(
         _public("1 day"), "tenant", "issuer", "serial", "changed_at"
     ),
     "crl": _all(
-        _public("30 days after its nextUpdate"),
-        "tenant", "issuer", "number", "this_update", "next_update", "entries", "der",
+        _public("daily lists 30 days after their nextUpdate; others until the next list"),
+        "tenant", "issuer", "shard", "kind", "number", "this_update", "next_update", "entries",
+        "scheduled", "der",
     ),
     "crl_floor": _all(_provider(_CA_RECORDS), "tenant", "issuer", "number"),
     "idempotency": _all(
@@ -219,11 +229,14 @@ FOLDERS: Mapping[str, Entry] = {
     "signer-reservations.jsonl": _provider(_CA_RECORDS),
     "negative-acts": _derived("90 days (--journal-days)", "journal key"),
     "signer.sock": _provider("one run"),
+    "crl-check": _public("while its issuer works"),
     "disk-reserve": _provider("life of the node"),
 }
 
 QUEUES: Mapping[str, Entry] = {
     CRL_JOB: _provider("while its issuer works"),
+    SHARD_JOB: _provider("while its issuer works"),
+    DELTA_JOB: _provider("while its issuer works"),
     RESPONDER_JOB: _provider("while its issuer works"),
     NOTICE_JOB: _provider(_TENANT_LIFE),
     BULK_JOB: _provider(_BULK),

@@ -7,17 +7,11 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     BindParameter,
-    ColumnElement,
-    LargeBinary,
-    String,
     and_,
     bindparam,
-    cast,
     exists,
     insert,
     select,
@@ -47,7 +41,6 @@ from tegata.revocation.rules import revocation_of_void
 from tegata.store import schema
 from tegata.store.instants import from_milliseconds, to_milliseconds
 from tegata.store.keys import KEY_COLUMNS, key_from_row
-from tegata.store.reads import ReadsBase
 from tegata.store.schema import (
     certificate,
     certificate_der,
@@ -57,8 +50,8 @@ from tegata.store.schema import (
     serial_block,
     signing_key,
 )
-from tegata.store.statement import Row, Statement
-from tegata.store.unit import UnitBase
+from tegata.store.shards import COUNT_CHANGE, THIS_CHANGE, ShardReads, ShardWrites
+from tegata.store.statement import Row, Statement, typed
 
 _TENANT: BindParameter[str] = bindparam("tenant")
 _ISSUER_COLUMNS = (issuer.c.id, issuer.c.name, issuer.c.parent, issuer.c.certificate)
@@ -78,6 +71,7 @@ _OPEN_BLOCKS = Statement(
         serial_block.c.issuer,
         serial_block.c.epoch,
         serial_block.c.size,
+        serial_block.c.shard,
         serial_block.c.prf_key,
     ).where(
         serial_block.c.tenant == _TENANT,
@@ -111,20 +105,18 @@ _HAS_SERIAL = Statement(
         ),
     )
 )
-_VOID: dict[str, ColumnElement[Any]] = {
-    name: cast(bindparam(name), kind)
-    for kind, names in (
-        (String(), ("tenant", "issuer")),
-        (LargeBinary(), ("serial", "entry")),
-        (BigInteger(), ("epoch", "revoked_at", "reason", "listed_until")),
-    )
-    for name in names
-}
+_VOID = typed(
+    texts=("tenant", "issuer"),
+    octets=("serial", "entry"),
+    numbers=("epoch", "revoked_at", "reason", "listed_until", "shard"),
+)
 # Looked at once more where it is written: a commit of the run that died may have come late.
 _ADD_VOID = Statement(
     insert(schema.revocation).from_select(
-        list(_VOID),
-        select(*_VOID.values()).where(~exists(select(certificate.c.serial).where(*_OF_SERIAL))),
+        [*_VOID, "change"],
+        select(*_VOID.values(), THIS_CHANGE).where(
+            ~exists(select(certificate.c.serial).where(*_OF_SERIAL))
+        ),
     )
 )
 _GET_CERTIFICATE = Statement(
@@ -138,6 +130,7 @@ _GET_CERTIFICATE = Statement(
         certificate.c.not_before,
         certificate.c.not_after,
         certificate_der.c.der,
+        certificate.c.shard,
     )
     .join(
         certificate_der,
@@ -162,6 +155,7 @@ class StoredBlock:
 
     issuer: IssuerId
     block: SerialBlock
+    shard: int
 
 
 def block_context(block: BlockId) -> str:
@@ -186,7 +180,7 @@ def fingerprint_number(fingerprint: bytes) -> int:
 
 def certificate_from_row(tenant: TenantId, row: Row) -> IssuedCertificate:
     """A certificate from the columns of `_GET_CERTIFICATE`."""
-    octets, issuer_id, serial, profile, version, subject, not_before, not_after, der = row
+    octets, issuer_id, serial, profile, version, subject, not_before, not_after, der, shard = row
     return IssuedCertificate(
         id=encode_certificate_id(bytes(octets)),
         tenant=tenant,
@@ -198,10 +192,11 @@ def certificate_from_row(tenant: TenantId, row: Row) -> IssuedCertificate:
         not_before=from_milliseconds(not_before),
         not_after=from_milliseconds(not_after),
         der=bytes(der),
+        shard=shard,
     )
 
 
-class IssuanceReads(ReadsBase):
+class IssuanceReads(ShardReads):
     """Issuers, blocks and certificates of one tenant."""
 
     def __init__(self) -> None:
@@ -290,16 +285,17 @@ class IssuanceReads(ReadsBase):
 
 
 def _block(row: Row, sealer: Sealer) -> StoredBlock:
-    identifier, issuer_id, month, size, sealed = row
+    identifier, issuer_id, month, size, shard, sealed = row
     prf_key = sealer.unseal(bytes(sealed), block_context(BlockId(identifier)))
-    return StoredBlock(IssuerId(issuer_id), SerialBlock(BlockId(identifier), month, size, prf_key))
+    block = SerialBlock(BlockId(identifier), month, size, prf_key)
+    return StoredBlock(IssuerId(issuer_id), block, shard)
 
 
-class IssuanceWrites(UnitBase):
+class IssuanceWrites(ShardWrites):
     """Issuers, blocks and certificates in a unit."""
 
     def add_serial_block(
-        self, issuer: IssuerId, block: SerialBlock, node: NodeId, now: datetime
+        self, issuer: IssuerId, block: SerialBlock, shard: int, node: NodeId, now: datetime
     ) -> None:
         """Record reserved serials, their key sealed."""
         self._insert(
@@ -309,6 +305,7 @@ class IssuanceWrites(UnitBase):
             issuer=issuer,
             epoch=block.month,
             size=block.size,
+            shard=shard,
             prf_key=self.sealers[DataKeyKind.CA_RECORDS].seal(
                 block.prf_key, block_context(block.id)
             ),
@@ -328,17 +325,19 @@ class IssuanceWrites(UnitBase):
         """Record a serial under which nothing was recorded, as revoked; the unit conflicts when
         something was."""
         revocation = revocation_of_void(void, now)
+        owner = {"tenant": self.scope.tenant, "issuer": void.issuer}
+        self._execute(COUNT_CHANGE, owner)
         self._execute(
             _ADD_VOID,
             {
-                "tenant": self.scope.tenant,
-                "issuer": void.issuer,
+                **owner,
                 "serial": serial_octets(void.serial),
                 "epoch": void.month,
                 "revoked_at": to_milliseconds(revocation.revoked_at),
                 "reason": revocation.reason.number,
                 "entry": revocation.entry,
                 "listed_until": to_milliseconds(revocation.listed_until),
+                "shard": void.shard,
             },
         )
         self._status_changed(void.issuer, void.serial)
@@ -360,6 +359,7 @@ class IssuanceWrites(UnitBase):
             subject=certificate.subject,
             not_before=to_milliseconds(certificate.not_before),
             not_after=to_milliseconds(certificate.not_after),
+            shard=certificate.shard,
             fingerprint=fingerprint_number(hashlib.sha256(certificate.der).digest()),
         )
         for name in names:

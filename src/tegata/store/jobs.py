@@ -19,12 +19,15 @@ from tegata.store.schema import job
 from tegata.store.statement import NO_OFFSET, Statement
 
 CRL_JOB = "crl.publish"
+# Its key is the issuer, a slash and the shard's number.
+SHARD_JOB = "crl.shard"
+DELTA_JOB = "crl.delta"
 RESPONDER_JOB = "responder.renew"
 NOTICE_JOB = "notice.send"
 # Its key is the file.
 BULK_JOB = "bulk.run"
 LEASE = timedelta(seconds=60)
-_AT_ONCE = 16
+AT_ONCE = 16
 _ZERO: ColumnClause[int] = literal_column("0")
 
 _put = upsert(job).values(
@@ -47,13 +50,16 @@ WANT_JOB = Statement(
         },
     )
 )
-_DUE = Statement(
+_DUE = (
     select(job.c.kind, job.c.key, job.c.tenant, job.c.tries)
     .where(job.c.run_at <= bindparam("now"), job.c.leased_until < bindparam("now"))
     .order_by(job.c.run_at)
     .limit(bindparam("limit"))
     .offset(NO_OFFSET)
 )
+# A complete list may be of a million entries: nothing urgent waits behind one.
+_DUE_LONG = Statement(_DUE.where(job.c.kind == bindparam("long")))
+_DUE_SHORT = Statement(_DUE.where(job.c.kind != bindparam("long")))
 _THIS = and_(job.c.kind == bindparam("job_kind"), job.c.key == bindparam("job_key"))
 _CLAIM = Statement(
     update(job)
@@ -118,12 +124,13 @@ class JobQueue:
         }
         await self._database.execute_shared(WANT_JOB, parameters)
 
-    async def claim(self, now: datetime) -> list[Job]:
-        """Take due jobs that nobody holds."""
+    async def claim(self, now: datetime, *, long: bool = False) -> list[Job]:
+        """Take due jobs that nobody holds: one long one, or up to `AT_ONCE` of the others."""
         instant, until = to_milliseconds(now), now + LEASE
         claimed = []
+        statement, limit = (_DUE_LONG, 1) if long else (_DUE_SHORT, AT_ONCE)
         for kind, key, tenant, tries in await self._database.fetch(
-            None, _DUE, {"now": instant, "limit": _AT_ONCE}
+            None, statement, {"now": instant, "limit": limit, "long": CRL_JOB}
         ):
             taken = await self._database.execute_shared(
                 _CLAIM,

@@ -10,7 +10,7 @@ from tegata.kernel.ids import CertificateId, IssuerId, TenantId, TokenId
 from tegata.kernel.negative import ActKind, NegativeAct, Value
 from tegata.kernel.signing import RefusalGround
 from tegata.pkix.crl import REASON_BY_NUMBER
-from tegata.revocation.model import Revocation
+from tegata.revocation.model import Release, Revocation
 from tegata.store.instants import from_milliseconds, to_milliseconds
 from tegata.tenancy.model import TenantState
 
@@ -18,7 +18,7 @@ V = TypeVar("V")
 
 
 def revoked_act(tenant: TenantId, revoked: Revocation) -> NegativeAct:
-    """A certificate is revoked."""
+    """A certificate is revoked, or held."""
     subject = f"certificate:{revoked.certificate or serial_text(revoked.serial)}"
     return NegativeAct(
         ActKind.CERTIFICATE_REVOKED,
@@ -32,13 +32,17 @@ def revoked_act(tenant: TenantId, revoked: Revocation) -> NegativeAct:
             "reason": revoked.reason.number,
             "entry": revoked.entry,
             "listed_until": to_milliseconds(revoked.listed_until),
+            "shard": revoked.shard,
+            "invalid_since": (
+                to_milliseconds(revoked.invalid_since) if revoked.invalid_since else None
+            ),
         },
     )
 
 
 def revocation_from(act: NegativeAct) -> Revocation:
     """The revocation of an act."""
-    certificate = act.values["certificate"]
+    certificate, invalid_since = act.values["certificate"], act.values["invalid_since"]
     return Revocation(
         issuer=IssuerId(text(act, "issuer")),
         serial=int.from_bytes(octets(act, "serial"), "big"),
@@ -47,6 +51,41 @@ def revocation_from(act: NegativeAct) -> Revocation:
         reason=REASON_BY_NUMBER[number(act, "reason")],
         entry=octets(act, "entry"),
         listed_until=from_milliseconds(number(act, "listed_until")),
+        shard=number(act, "shard"),
+        invalid_since=(
+            from_milliseconds(number(act, "invalid_since")) if invalid_since is not None else None
+        ),
+    )
+
+
+def released_act(tenant: TenantId, release: Release) -> NegativeAct:
+    """The hold of a certificate is taken back: this one, not a later one of the same."""
+    return NegativeAct(
+        ActKind.CERTIFICATE_RELEASED,
+        tenant,
+        f"certificate:{release.certificate}",
+        {
+            "issuer": release.issuer,
+            "serial": serial_octets(release.serial),
+            "certificate": release.certificate,
+            "held_since": to_milliseconds(release.held_since),
+            "released_at": to_milliseconds(release.released_at),
+            "entry": release.entry,
+            "shard": release.shard,
+        },
+    )
+
+
+def release_from(act: NegativeAct) -> Release:
+    """The release of an act."""
+    return Release(
+        issuer=IssuerId(text(act, "issuer")),
+        serial=int.from_bytes(octets(act, "serial"), "big"),
+        certificate=CertificateId(text(act, "certificate")),
+        held_since=from_milliseconds(number(act, "held_since")),
+        released_at=from_milliseconds(number(act, "released_at")),
+        entry=octets(act, "entry"),
+        shard=number(act, "shard"),
     )
 
 

@@ -24,11 +24,11 @@ from sqlalchemy import (
 )
 
 from tegata.kernel.ids import IssuerId, encode_certificate_id
-from tegata.pkix.crl import REASON_BY_NUMBER
 from tegata.registration.model import CertificateEntry, CertificateQuery
 from tegata.registration.search import matches
 from tegata.revocation.model import CertificateStatus, Status
 from tegata.store.instants import from_milliseconds
+from tegata.store.revocation import revoked_status
 from tegata.store.schema import HELD, certificate, certificate_name, issuer, revocation
 from tegata.store.statement import NO_OFFSET, Row, Statement
 
@@ -45,6 +45,7 @@ _COLUMNS = (
     certificate.c.not_after,
     revocation.c.revoked_at,
     revocation.c.reason,
+    revocation.c.invalid_since,
 )
 _PLACES = {column.name: place for place, column in enumerate(_COLUMNS)}
 _ITS_REVOCATION = and_(
@@ -201,12 +202,7 @@ _GOOD = CertificateStatus(Status.GOOD)
 
 def status_of(row: Row) -> CertificateStatus:
     """A certificate's status from the columns that every order has."""
-    revoked_at, reason = row[7:9]
-    if revoked_at is None:
-        return _GOOD
-    return CertificateStatus(
-        Status.REVOKED, from_milliseconds(revoked_at), REASON_BY_NUMBER[reason]
-    )
+    return _GOOD if row[7] is None else revoked_status(row[7:10])
 
 
 def is_meant(query: CertificateQuery, row: Row, now: datetime) -> bool:

@@ -7,14 +7,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from sqlalchemy import BindParameter, bindparam, select
 
 from tegata.issuance.serials import SerialBlock
+from tegata.issuance.shards import COMPLETE, FIRST_SHARD, shard_url
 from tegata.kernel.event import AuditEvent, Decision
-from tegata.kernel.ids import IssuerId, KeyId, NodeId, TenantId, TokenId
+from tegata.kernel.ids import CertificateId, IssuerId, KeyId, NodeId, TenantId, TokenId
 from tegata.kernel.negative import ActKind, ActPlace, NegativeAct
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope, platform_acts
 from tegata.kernel.signing import RefusalGround
+from tegata.pkix.crl import RevocationReason
+from tegata.revocation.model import CertificateStatus, Release, Revocation
 from tegata.store.instants import from_milliseconds
-from tegata.store.negative import number, octets, revocation_from, text
+from tegata.store.negative import number, octets, release_from, revocation_from, text
 from tegata.store.schema import issuer, serial_block
 from tegata.store.statement import Statement
 from tegata.store.store import Store, Unit
@@ -27,15 +30,79 @@ Replay = Callable[[Store, TenantScope, NegativeAct], Awaitable[Effect | None]]
 
 async def _revoke_certificate(store: Store, scope: TenantScope, act: NegativeAct) -> Effect | None:
     revocation = revocation_from(act)
-    if await store.find_revocation(scope, revocation.issuer, revocation.serial) is not None:
-        return None
     if await store.tenant_of(revocation.issuer) != scope.tenant:
+        return None
+    found = await store.find_revocation(scope, revocation.issuer, revocation.serial)
+    change = _change(found, revocation, act)
+    if change is None:
+        return None
+    opening = await open_shards(store, scope, revocation.issuer, revocation.shard)
+    now = store.clock.now()
+
+    def effect(unit: Unit) -> None:
+        opening(unit)
+        change(unit)
+        unit.want_crls(revocation.issuer, revocation.shard, now)
+
+    return effect
+
+
+def _change(
+    found: CertificateStatus | None, revocation: Revocation, act: NegativeAct
+) -> Effect | None:
+    """How a revocation or hold is made of what a serial has; None when it needs nothing."""
+    if found is None:
+        return lambda unit: unit.add_revocation(revocation)
+    if not found.is_hold or found.revoked_at is None:
+        return None
+    if revocation.reason is not RevocationReason.CERTIFICATE_HOLD:
+        return lambda unit: unit.replace_hold(revocation)
+    if revocation.revoked_at <= found.revoked_at:
+        return None
+    # Held again: the release of the earlier hold is in another node's journal.
+    earlier = Release(
+        issuer=revocation.issuer,
+        serial=revocation.serial,
+        certificate=CertificateId(text(act, "certificate")),
+        held_since=found.revoked_at,
+        released_at=revocation.revoked_at,
+        entry=b"",
+        shard=revocation.shard,
+    )
+
+    def hold_again(unit: Unit) -> None:
+        unit.release_hold(earlier)
+        unit.add_revocation(revocation)
+
+    return hold_again
+
+
+async def _release_certificate(store: Store, scope: TenantScope, act: NegativeAct) -> Effect | None:
+    release = release_from(act)
+    found = await store.find_revocation(scope, release.issuer, release.serial)
+    # Only the hold that was taken back: neither a later one, nor a revocation for good.
+    if found is None or not found.is_hold or found.revoked_at != release.held_since:
         return None
     now = store.clock.now()
 
     def effect(unit: Unit) -> None:
-        unit.add_revocation(revocation)
-        unit.want_crl(revocation.issuer, now)
+        unit.release_hold(release)
+        unit.want_crls(release.issuer, release.shard, now)
+
+    return effect
+
+
+async def open_shards(store: Store, scope: TenantScope, issuer_id: IssuerId, shard: int) -> Effect:
+    """Open the shards of an issuer's CRL that certificates name and a restored database lacks."""
+    newest = await store.newest_shards(scope, issuer_id)
+    crl_url = (await store.get_issuer(scope, issuer_id)).crl_url
+    now = store.clock.now()
+
+    def effect(unit: Unit) -> None:
+        if not newest:
+            unit.open_shard(issuer_id, COMPLETE, crl_url, now)
+        for missing in range(newest[-1].number + 1 if newest else FIRST_SHARD, shard + 1):
+            unit.open_shard(issuer_id, missing, shard_url(crl_url, missing), now)
 
     return effect
 
@@ -76,6 +143,7 @@ async def _number_crl(_store: Store, _scope: TenantScope, act: NegativeAct) -> E
 
 REPLAYS: Mapping[ActKind, Replay] = {
     ActKind.CERTIFICATE_REVOKED: _revoke_certificate,
+    ActKind.CERTIFICATE_RELEASED: _release_certificate,
     ActKind.TOKEN_REVOKED: _revoke_token,
     ActKind.TENANT_SUSPENDED: _suspend_tenant,
     ActKind.TENANT_RESUMED: _resume_tenant,
@@ -126,7 +194,7 @@ class RecoveringStore(Store):
         return effect is not None
 
     async def adopt_block(
-        self, tenant: TenantId, key: KeyId, block: SerialBlock, node: NodeId
+        self, tenant: TenantId, key: KeyId, block: SerialBlock, shard: int, node: NodeId
     ) -> bool | None:
         """Have a block that a node's signer has reserved, open, so that it will be settled.
 
@@ -140,10 +208,13 @@ class RecoveringStore(Store):
             return None
         if await self.database.fetch(tenant, _HAS_BLOCK, {"block": block.id}):
             return False
-        scope = platform_acts(tenant, "restore")
+        scope, issuer_id = platform_acts(tenant, "restore"), IssuerId(found[0][0])
+        opening = await open_shards(self, scope, issuer_id, shard)
         async with self.open_unit(scope, essential=True) as unit:
             unit.essential()
-            unit.add_serial_block(IssuerId(found[0][0]), block, node, self.clock.now())
+            opening(unit)
+            unit.refill_shard(issuer_id, shard, block.size, block.month)
+            unit.add_serial_block(issuer_id, block, shard, node, self.clock.now())
             await unit.commit()
         return True
 
@@ -151,7 +222,7 @@ class RecoveringStore(Store):
         """Leave out so many CRL numbers of every issuer."""
         for tenant, identifier in await self.all_issuers():
             scope = platform_acts(tenant, "restore")
-            latest = (await self.crl_entries(scope, identifier, self.clock.now())).last_number
+            latest = await self.highest_crl_number(scope, identifier)
             async with self.open_unit(scope, essential=True) as unit:
                 unit.raise_crl_floor(identifier, latest + by)
                 await unit.commit()

@@ -1,60 +1,59 @@
-"""Revocations, responders, CRLs and status, as rows."""
+"""Revocations, responders and status, as rows."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     BindParameter,
     ColumnElement,
     and_,
     bindparam,
-    case,
     delete,
-    desc,
-    func,
+    insert,
     literal_column,
     null,
     select,
     union_all,
+    update,
 )
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tegata.issuance.serials import serial_month, serial_octets
 from tegata.kernel.ids import IssuerId, TenantId, parse_certificate_id
 from tegata.kernel.month import expiry_month
 from tegata.kernel.ports import Clock
+from tegata.kernel.problem import ProblemCode
 from tegata.kernel.scope import TenantScope, platform_acts
 from tegata.pkix import oids
 from tegata.pkix.crl import REASON_BY_NUMBER
 from tegata.pkix.ocsp import IssuerHashes, issuer_hashes
 from tegata.revocation.model import (
     CertificateStatus,
-    CrlEntries,
-    PublishedCrl,
+    Release,
     Responder,
     Revocation,
     Status,
     StatusAuthority,
 )
+from tegata.store.crls import CrlReads, CrlWrites
 from tegata.store.instants import from_milliseconds, to_milliseconds
 from tegata.store.issuance import IssuanceReads
-from tegata.store.jobs import CRL_JOB, WANT_JOB
 from tegata.store.keys import KEY_COLUMNS, key_from_row
-from tegata.store.negative import numbered_act, revoked_act
+from tegata.store.negative import released_act, revoked_act
 from tegata.store.schema import (
+    HELD,
     certificate,
-    crl,
-    crl_floor,
     issuer_directory,
     responder,
     revocation,
+    revocation_release,
     signing_key,
 )
-from tegata.store.statement import NO_OFFSET, Row, Statement
-from tegata.store.unit import UnitBase
+from tegata.store.shards import COUNT_CHANGE, THIS_CHANGE
+from tegata.store.statement import Statement, typed
 
 _TENANT: BindParameter[str] = bindparam("tenant")
 _ISSUER: BindParameter[str] = bindparam("issuer")
@@ -77,7 +76,9 @@ _OF_SERIAL = (
     revocation.c.serial == _SERIAL,
 )
 _FIND_REVOCATION = Statement(
-    select(revocation.c.revoked_at, revocation.c.reason).where(*_OF_SERIAL)
+    select(revocation.c.revoked_at, revocation.c.reason, revocation.c.invalid_since).where(
+        *_OF_SERIAL
+    )
 )
 # One statement, so that a certificate and its revocation are read in one instant.
 _STATUS = Statement(
@@ -96,51 +97,44 @@ _STATUS = Statement(
         ),
     )
 )
-_ENTRIES = Statement(
-    select(revocation.c.entry)
-    .where(
-        revocation.c.tenant == _TENANT,
-        revocation.c.issuer == _ISSUER,
-        revocation.c.listed_until >= bindparam("listed_since"),
-    )
-    .order_by(revocation.c.serial)
+_ADD = typed(
+    texts=("tenant", "issuer"),
+    octets=("serial", "certificate", "entry"),
+    numbers=("epoch", "revoked_at", "reason", "listed_until", "invalid_since", "shard"),
 )
-_LAST_NUMBER = Statement(
-    select(func.max(crl.c.number)).where(crl.c.tenant == _TENANT, crl.c.issuer == _ISSUER)
+_ADD_REVOCATION = Statement(
+    insert(revocation).from_select([*_ADD, "change"], select(*_ADD.values(), THIS_CHANGE))
 )
-_LATEST_CRL = Statement(
-    select(crl.c.number, crl.c.this_update, crl.c.next_update, crl.c.entries, crl.c.der)
-    .where(crl.c.tenant == _TENANT, crl.c.issuer == _ISSUER)
-    .order_by(desc(crl.c.number))
-    .limit(literal_column("1"))
-    .offset(NO_OFFSET)
-)
-_CRL_FLOOR = Statement(
-    select(crl_floor.c.number).where(crl_floor.c.tenant == _TENANT, crl_floor.c.issuer == _ISSUER)
-)
-_raise = upsert(crl_floor).values(
-    tenant=_TENANT, issuer=_ISSUER, number=bindparam("number", type_=BigInteger)
-)
-# The higher of two floors stands.
-_RAISE_CRL_FLOOR = Statement(
-    _raise.on_conflict_do_update(
-        index_elements=["tenant", "issuer"],
-        set_={
-            "number": case(
-                (_raise.excluded.number > crl_floor.c.number, _raise.excluded.number),
-                else_=crl_floor.c.number,
-            )
-        },
+# Only what is on hold is ever changed or taken back.
+_HELD = (*_OF_SERIAL, HELD)
+_REPLACE_HOLD = Statement(
+    update(revocation)
+    .where(*_HELD)
+    .values(
+        reason=bindparam("new_reason"),
+        entry=bindparam("entry"),
+        invalid_since=bindparam("invalid_since"),
+        change=THIS_CHANGE,
     )
 )
-# A CRL that a newer one has replaced for this long is of no use to anybody.
-_CRL_KEPT = timedelta(days=30)
-_FORGET_CRLS = Statement(
-    delete(crl).where(
-        crl.c.tenant == _TENANT,
-        crl.c.issuer == _ISSUER,
-        crl.c.next_update < bindparam("before"),
-        crl.c.number < bindparam("number"),
+_END_HOLD = Statement(
+    delete(revocation).where(*_HELD, revocation.c.revoked_at == bindparam("held_since"))
+)
+_FORGET_RELEASE = Statement(
+    delete(revocation_release).where(
+        revocation_release.c.tenant == _TENANT,
+        revocation_release.c.issuer == _ISSUER,
+        revocation_release.c.serial == _SERIAL,
+    )
+)
+_RELEASE = typed(
+    texts=("tenant", "issuer"),
+    octets=("serial", "entry"),
+    numbers=("epoch", "shard", "released_at"),
+)
+_ADD_RELEASE = Statement(
+    insert(revocation_release).from_select(
+        [*_RELEASE, "change"], select(*_RELEASE.values(), THIS_CHANGE)
     )
 )
 
@@ -161,7 +155,7 @@ _FRESH = timedelta(seconds=30)
 _CACHE = 4096
 
 
-class RevocationReads(IssuanceReads):
+class RevocationReads(IssuanceReads, CrlReads):
     """Status of one tenant's certificates, and the public way from an issuer to its tenant."""
 
     clock: Clock
@@ -178,7 +172,7 @@ class RevocationReads(IssuanceReads):
         """The revocation of a serial, as a status, if there is one."""
         parameters = {"issuer": issuer, "serial": serial_octets(serial)}
         rows = await self.database.fetch(scope.tenant, _FIND_REVOCATION, parameters)
-        return _revoked(rows[0]) if rows else None
+        return revoked_status(rows[0]) if rows else None
 
     async def certificate_status(
         self, scope: TenantScope, issuer: IssuerId, serial: int
@@ -191,7 +185,7 @@ class RevocationReads(IssuanceReads):
         rows = await self.database.fetch(scope.tenant, _STATUS, parameters)
         revoked = next((row for row in rows if row[0] is not None), None)
         if revoked is not None:
-            return _revoked(revoked)
+            return revoked_status(revoked)
         return CertificateStatus(Status.GOOD if rows else Status.UNKNOWN)
 
     async def find_authority(self, hashes: IssuerHashes) -> StatusAuthority | None:
@@ -239,40 +233,6 @@ class RevocationReads(IssuanceReads):
         rows = await self.database.fetch(scope.tenant, _FIND_RESPONDER, {"issuer": issuer})
         return from_milliseconds(rows[0][1]) if rows else None
 
-    async def crl_entries(
-        self, scope: TenantScope, issuer: IssuerId, listed_since: datetime
-    ) -> CrlEntries:
-        """The entries to list, and the number of the last list."""
-        # The number first: when another node publishes in between, ours conflicts, and what is
-        # read after it can only be newer.
-        last = await self.database.fetch(scope.tenant, _LAST_NUMBER, {"issuer": issuer})
-        floor = await self.database.fetch(scope.tenant, _CRL_FLOOR, {"issuer": issuer})
-        rows = await self.database.fetch(
-            scope.tenant,
-            _ENTRIES,
-            {"issuer": issuer, "listed_since": to_milliseconds(listed_since)},
-        )
-        number = max([last[0][0] or 0, *(row[0] for row in floor)])
-        return CrlEntries(tuple(bytes(row[0]) for row in rows), number)
-
-    async def latest_crl(self, issuer: IssuerId) -> PublishedCrl | None:
-        """The newest CRL of an issuer of any tenant: CRLs are public."""
-        tenant = await self.tenant_of(issuer)
-        if tenant is None:
-            return None
-        rows = await self.database.fetch(tenant, _LATEST_CRL, {"issuer": issuer})
-        if not rows:
-            return None
-        number, this_update, next_update, entries, der = rows[0]
-        return PublishedCrl(
-            issuer,
-            number,
-            from_milliseconds(this_update),
-            from_milliseconds(next_update),
-            entries,
-            bytes(der),
-        )
-
     async def tenant_of(self, issuer: IssuerId) -> TenantId | None:
         """The tenant of an issuer: public, as the issuer's certificate is."""
         rows = await self.database.fetch(None, _BY_ISSUER, {"issuer": issuer})
@@ -284,71 +244,89 @@ class RevocationReads(IssuanceReads):
         return [(TenantId(tenant), IssuerId(issuer)) for tenant, issuer in rows]
 
 
-def _revoked(row: Row) -> CertificateStatus:
-    revoked_at, reason = row
+def revoked_status(row: Sequence[Any]) -> CertificateStatus:
+    """The status from the columns revoked_at, reason and, where it was asked for, invalid_since."""
+    revoked_at, reason, *more = row
+    invalid_since = from_milliseconds(more[0]) if more and more[0] is not None else None
     return CertificateStatus(
-        Status.REVOKED, from_milliseconds(revoked_at), REASON_BY_NUMBER[reason]
+        Status.REVOKED, from_milliseconds(revoked_at), REASON_BY_NUMBER[reason], invalid_since
     )
 
 
-class RevocationWrites(UnitBase):
-    """Revocations and CRLs in a unit."""
+class RevocationWrites(CrlWrites):
+    """Revocations, holds and releases in a unit."""
 
     def add_revocation(self, revoked: Revocation) -> None:
-        """Revoke; the unit conflicts when the serial is revoked already."""
+        """Revoke or hold; the unit conflicts when the serial is revoked or held already."""
+        owner = {"tenant": self.scope.tenant, "issuer": revoked.issuer}
+        serial = {"serial": serial_octets(revoked.serial)}
         month = serial_month(revoked.serial)
         self._act(revoked_act(self.scope.tenant, revoked))
-        self._insert(
-            revocation,
-            tenant=self.scope.tenant,
-            issuer=revoked.issuer,
-            serial=serial_octets(revoked.serial),
-            epoch=month if month is not None else expiry_month(revoked.listed_until),
-            certificate=parse_certificate_id(revoked.certificate) if revoked.certificate else None,
-            revoked_at=to_milliseconds(revoked.revoked_at),
-            reason=revoked.reason.number,
-            entry=revoked.entry,
-            listed_until=to_milliseconds(revoked.listed_until),
+        self._execute(COUNT_CHANGE, owner)
+        self._execute(
+            _ADD_REVOCATION,
+            {
+                **owner,
+                **serial,
+                "epoch": month if month is not None else expiry_month(revoked.listed_until),
+                "certificate": (
+                    parse_certificate_id(revoked.certificate) if revoked.certificate else None
+                ),
+                "revoked_at": to_milliseconds(revoked.revoked_at),
+                "reason": revoked.reason.number,
+                "entry": revoked.entry,
+                "listed_until": to_milliseconds(revoked.listed_until),
+                "invalid_since": _optional(revoked.invalid_since),
+                "shard": revoked.shard,
+            },
+        )
+        # Held again: what deltas said of the earlier hold's end is over.
+        self._execute(_FORGET_RELEASE, {**owner, **serial}, expect=None)
+        self._status_changed(revoked.issuer, revoked.serial)
+
+    def replace_hold(self, revoked: Revocation) -> None:
+        """Revoke what is on hold; certificate.not-held when it is not."""
+        owner = {"tenant": self.scope.tenant, "issuer": revoked.issuer}
+        self._act(revoked_act(self.scope.tenant, revoked))
+        self._execute(COUNT_CHANGE, owner)
+        self._execute(
+            _REPLACE_HOLD,
+            {
+                **owner,
+                "serial": serial_octets(revoked.serial),
+                "new_reason": revoked.reason.number,
+                "entry": revoked.entry,
+                "invalid_since": _optional(revoked.invalid_since),
+            },
+            otherwise=ProblemCode.CERTIFICATE_NOT_HELD,
         )
         self._status_changed(revoked.issuer, revoked.serial)
 
-    def add_crl(self, published: PublishedCrl) -> None:
-        """Publish; the unit conflicts when the number is taken. Old lists are forgotten."""
-        self._act(numbered_act(self.scope.tenant, published.issuer, published.number))
-        self._insert(
-            crl,
-            tenant=self.scope.tenant,
-            issuer=published.issuer,
-            number=published.number,
-            this_update=to_milliseconds(published.this_update),
-            next_update=to_milliseconds(published.next_update),
-            entries=published.entries,
-            der=published.der,
-        )
+    def release_hold(self, release: Release) -> None:
+        """Take back a hold; certificate.not-held when there is no such one."""
+        owner = {"tenant": self.scope.tenant, "issuer": release.issuer}
+        serial = {"serial": serial_octets(release.serial)}
+        month = serial_month(release.serial)
+        self._act(released_act(self.scope.tenant, release))
         self._execute(
-            _FORGET_CRLS,
-            {
-                "tenant": self.scope.tenant,
-                "issuer": published.issuer,
-                "before": to_milliseconds(published.this_update - _CRL_KEPT),
-                "number": published.number,
-            },
-            expect=None,
+            _END_HOLD,
+            {**owner, **serial, "held_since": to_milliseconds(release.held_since)},
+            otherwise=ProblemCode.CERTIFICATE_NOT_HELD,
         )
-
-    def raise_crl_floor(self, issuer: IssuerId, number: int) -> None:
-        """Give an issuer's CRLs only numbers above this one."""
-        parameters = {"tenant": self.scope.tenant, "issuer": issuer, "number": number}
-        self._execute(_RAISE_CRL_FLOOR, parameters)
-
-    def want_crl(self, issuer: IssuerId, at: datetime) -> None:
-        """Ask for a new CRL of an issuer at an instant or earlier."""
+        self._execute(COUNT_CHANGE, owner)
         self._execute(
-            WANT_JOB,
+            _ADD_RELEASE,
             {
-                "kind": CRL_JOB,
-                "key": issuer,
-                "job_tenant": self.scope.tenant,
-                "run_at": to_milliseconds(at),
+                **owner,
+                **serial,
+                "epoch": month if month is not None else 0,
+                "shard": release.shard,
+                "released_at": to_milliseconds(release.released_at),
+                "entry": release.entry,
             },
         )
+        self._status_changed(release.issuer, release.serial)
+
+
+def _optional(instant: datetime | None) -> int | None:
+    return to_milliseconds(instant) if instant is not None else None

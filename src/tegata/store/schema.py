@@ -21,6 +21,8 @@ from sqlalchemy import (
     text,
 )
 
+from tegata.pkix.crl import RevocationReason
+
 metadata = MetaData()
 
 
@@ -39,6 +41,10 @@ def _number(name: str, *, nullable: bool = False) -> Column[int]:
 
 def _epoch() -> Column[int]:
     return Column("epoch", Integer, nullable=False, autoincrement=False)
+
+
+def _shard() -> Column[int]:
+    return Column("shard", Integer, nullable=False, autoincrement=False)
 
 
 tenant = Table(
@@ -138,6 +144,7 @@ serial_block = Table(
     _text("issuer"),
     _epoch(),
     Column("size", Integer, nullable=False),
+    _shard(),
     _octets("prf_key"),
     _text("node"),
     _number("created_at"),
@@ -159,6 +166,7 @@ certificate = Table(
     _text("subject"),
     _number("not_before"),
     _number("not_after"),
+    _shard(),
     _number("fingerprint"),
     PrimaryKeyConstraint("issuer", "serial", "epoch"),
     # One for each order that a search can be read in (ADR 14). An issuer belongs to one tenant
@@ -212,7 +220,7 @@ profile = Table(
 )
 
 # certificateHold (RFC 5280 section 5.3.1); the few held ones have an index of their own.
-HELD = text("reason = 6")
+HELD = text(f"reason = {RevocationReason.CERTIFICATE_HOLD.number}")
 
 # What changes is narrow and apart: a certificate's own row is never updated. A void serial (a
 # crash lay between its reservation and its record) stands here without a certificate.
@@ -228,7 +236,13 @@ revocation = Table(
     Column("reason", Integer, nullable=False),
     _octets("entry"),
     _number("listed_until"),
+    _number("invalid_since", nullable=True),
+    _shard(),
+    # The issuer's count of changes when this one was made: what a delta CRL goes by.
+    _number("change"),
     PrimaryKeyConstraint("tenant", "issuer", "serial"),
+    Index("revocation_shard", "tenant", "issuer", "shard", "serial"),
+    Index("revocation_change", "tenant", "issuer", "change"),
     Index("revocation_expiry", "tenant", "listed_until", "issuer", "serial"),
     Index(
         "revocation_held",
@@ -239,16 +253,57 @@ revocation = Table(
     sqlite_with_rowid=False,
 )
 
-# What changed of late, for the nodes that have answers about it in memory.
+# What changed of late, for the nodes that have answers about it in memory. Its columns stand in
+# the order of its key: SQLite 3.40's integrity check finds NULL in them otherwise.
 status_change = Table(
     "status_change",
+    metadata,
+    _number("changed_at"),
+    _text("issuer"),
+    _octets("serial"),
+    _text("tenant"),
+    PrimaryKeyConstraint("changed_at", "issuer", "serial"),
+    sqlite_with_rowid=False,
+)
+
+# A hold that was taken back: delta CRLs say so until a complete list stands without it.
+revocation_release = Table(
+    "revocation_release",
     metadata,
     _text("tenant"),
     _text("issuer"),
     _octets("serial"),
-    _number("changed_at"),
-    PrimaryKeyConstraint("changed_at", "issuer", "serial"),
+    _epoch(),
+    _shard(),
+    _number("change"),
+    _number("released_at"),
+    _octets("entry"),
+    PrimaryKeyConstraint("tenant", "issuer", "serial"),
+    Index("revocation_release_change", "tenant", "issuer", "change"),
     sqlite_with_rowid=False,
+)
+
+# What a CRL is for: shard 0 is all of an issuer, every other one what was issued in it (ADR 13).
+# `places` counts serials reserved in a shard; `changes`, on shard 0, the issuer's revocations,
+# holds and releases; `number` is the last number given to a list of the scope, full or delta,
+# `full_number` and `delta_number` those of the last published ones.
+crl_scope = Table(
+    "crl_scope",
+    metadata,
+    _text("tenant"),
+    _text("issuer"),
+    _shard(),
+    _text("url"),
+    _number("places"),
+    Column("last_epoch", Integer, nullable=False, autoincrement=False),
+    _number("changes"),
+    _number("number"),
+    _number("base_number"),
+    _number("base_change"),
+    _number("base_at"),
+    _number("full_number"),
+    _number("delta_number"),
+    PrimaryKeyConstraint("tenant", "issuer", "shard"),
 )
 
 crl = Table(
@@ -256,12 +311,15 @@ crl = Table(
     metadata,
     _text("tenant"),
     _text("issuer"),
+    _shard(),
+    _text("kind"),
     _number("number"),
     _number("this_update"),
     _number("next_update"),
     Column("entries", Integer, nullable=False),
+    Column("scheduled", Integer, nullable=False),
     _octets("der"),
-    PrimaryKeyConstraint("tenant", "issuer", "number"),
+    PrimaryKeyConstraint("tenant", "issuer", "shard", "kind", "number"),
 )
 
 # Below which no CRL number of an issuer may be: those above the last list of a restored database.

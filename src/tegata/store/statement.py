@@ -7,11 +7,23 @@ planner); `Statement` refuses to exist otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ClauseElement, ColumnClause, Table, literal_column
+from sqlalchemy import (
+    BigInteger,
+    ClauseElement,
+    ColumnClause,
+    ColumnElement,
+    LargeBinary,
+    String,
+    Table,
+    bindparam,
+    cast,
+    literal_column,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import visitors
 
@@ -55,6 +67,15 @@ class Statement:
         object.__setattr__(self, "tenant_scoped", scoped)
         object.__setattr__(self, "sqlite", str(compiled))
         object.__setattr__(self, "postgres", str(self.core.compile(dialect=_POSTGRES)))
+
+
+def typed(
+    *, texts: Sequence[str], octets: Sequence[str], numbers: Sequence[str]
+) -> dict[str, ColumnElement[Any]]:
+    """Parameters with their types, by name: PostgreSQL asks for them where rows are selected to
+    be inserted."""
+    kinds = (String(), texts), (LargeBinary(), octets), (BigInteger(), numbers)
+    return {name: cast(bindparam(name), kind) for kind, names in kinds for name in names}
 
 
 def bind_tenant(

@@ -16,7 +16,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
-from sqlalchemy import Table
+from sqlalchemy import Table, bindparam
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tegata.issuance.serials import serial_octets
 from tegata.kernel.event import SALT_OCTETS, AuditEvent, ChainedEvent, chain_event, disclose
@@ -30,6 +31,12 @@ from tegata.store.instants import to_milliseconds
 from tegata.store.schema import negative_act, status_change
 from tegata.store.statement import Parameters, Row, Statement
 
+# Who looks back sees a change, however many there were in that millisecond.
+_STATUS_CHANGED = Statement(
+    upsert(status_change)
+    .values({name: bindparam(name) for name in ("tenant", "issuer", "serial", "changed_at")})
+    .on_conflict_do_nothing(index_elements=["changed_at", "issuer", "serial"])
+)
 # Told of every certificate whose status this node has changed.
 Withdraw = Callable[[IssuerId, int], None]
 
@@ -179,12 +186,15 @@ class UnitBase:
 
     def _status_changed(self, issuer: IssuerId, serial: int) -> None:
         """Say that what is known of a certificate's status is no longer true."""
-        self._insert(
-            status_change,
-            tenant=self.scope.tenant,
-            issuer=issuer,
-            serial=serial_octets(serial),
-            changed_at=to_milliseconds(self._clock.now()),
+        self._execute(
+            _STATUS_CHANGED,
+            {
+                "tenant": self.scope.tenant,
+                "issuer": issuer,
+                "serial": serial_octets(serial),
+                "changed_at": to_milliseconds(self._clock.now()),
+            },
+            expect=None,
         )
         self._changed.append((issuer, serial))
 

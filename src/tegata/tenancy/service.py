@@ -13,7 +13,7 @@ from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import PLATFORM_TENANT, TenantScope, platform_acts
 from tegata.kernel.signing import KeyPurpose
-from tegata.revocation.service import CrlService
+from tegata.revocation.lists import CrlService
 from tegata.tenancy.model import Tenant, TenantState
 from tegata.tenancy.ports import DataKeyMaker, RecordedEvent, TenancyStore
 

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from tegata.issuance.model import IssuedCertificate, Issuer
 from tegata.issuance.serials import serial_text
+from tegata.issuance.shards import shard_url
 from tegata.pkix.certificate import encode_pem
 from tegata.registration.model import NO_SUCCESSION, CertificateEntry, RefusedKey, Succession
 from tegata.registration.notice import DAYS_DEFAULT
@@ -21,6 +22,9 @@ from tegata.tenancy.ports import RecordedEvent
 Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
 # PostgreSQL takes no NUL in text, and no identifier has one.
 Reference = Annotated[str, Meta(max_length=64, pattern=r"^[^\x00]*$")]
+
+# RFC 3339 with a time zone: a local time would be somebody else's.
+Instant = Annotated[datetime, Meta(tz=True)]
 
 
 class RequestBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -36,9 +40,11 @@ class NewCertificate(RequestBody):
 
 
 class RevocationRequest(RequestBody):
-    """A revocation. `reason` is a reason's name in RFC 5280 section 5.3.1."""
+    """A revocation, or a hold. `reason` is a reason's name in RFC 5280 section 5.3.1,
+    `invalidity_date` since when the certificate is known not to be good (section 5.3.2)."""
 
     reason: str = "unspecified"
+    invalidity_date: Instant | None = None
 
 
 class RekeyRequest(RequestBody):
@@ -92,6 +98,7 @@ class RevocationBody(msgspec.Struct):
 
     revoked_at: str
     reason: str
+    invalidity_date: str | None
 
 
 class RefusedKeyBody(msgspec.Struct):
@@ -257,7 +264,9 @@ def certificate_body(
         certificate=encode_pem("CERTIFICATE", certificate.der),
         chain=[encode_pem("CERTIFICATE", der) for der in issuer.chain],
         ocsp_url=issuer.ocsp_url,
-        crl_url=issuer.crl_url,
+        crl_url=(
+            shard_url(issuer.crl_url, certificate.shard) if certificate.shard else issuer.crl_url
+        ),
         ca_issuers_url=issuer.ca_issuers_url,
         predecessor=succession.predecessor,
         successor=succession.successor,
@@ -283,7 +292,8 @@ def certificate_item(entry: CertificateEntry, successor: str | None) -> Certific
 def _revocation(status: CertificateStatus) -> RevocationBody | None:
     if status.revoked_at is None or status.reason is None:
         return None
-    return RevocationBody(_text(status.revoked_at), status.reason.text)
+    since = _text(status.invalid_since) if status.invalid_since is not None else None
+    return RevocationBody(_text(status.revoked_at), status.reason.text, since)
 
 
 def issuer_body(issuer: Issuer) -> IssuerBody:

@@ -107,16 +107,27 @@ async def list_certificates(call: Call[NoBody]) -> Answer:
 
 
 async def revoke_certificate(call: Call[RevocationRequest]) -> Answer:
-    """Revoke a certificate, for good."""
+    """Revoke a certificate for good, or put it on hold."""
     scope = call.principal.scope
     certificate, issuer = await call.services.enrolment.find(
         scope, CertificateId(call.path["certificate"])
     )
     call.principal.require_issuer(issuer.id)
     revoked, status = await call.services.revocation.revoke(
-        scope, certificate.id, call.body.reason, call.digest
+        scope, certificate.id, call.body.reason, call.digest, call.body.invalidity_date
     )
     return Answer(certificate_body(revoked, issuer, status))
+
+
+async def release_certificate(call: Call[NoBody]) -> Answer:
+    """Take back the hold of a certificate."""
+    scope = call.principal.scope
+    certificate, issuer = await call.services.enrolment.find(
+        scope, CertificateId(call.path["certificate"])
+    )
+    call.principal.require_issuer(issuer.id)
+    released, status = await call.services.revocation.release(scope, certificate.id, call.digest)
+    return Answer(certificate_body(released, issuer, status))
 
 
 async def list_issuers(call: Call[NoBody]) -> Answer:
@@ -169,6 +180,12 @@ OPERATIONS = (
         "Re-key a certificate: same names, new key and validity",
         Action.CERTIFICATES_ISSUE, "registration:certificate:rekey",
         RekeyRequest, CertificateBody, 201, rekey_certificate, idempotent=True,
+    ),
+    Operation(
+        "POST", "/v1/certificates/{certificate}/release", "releaseCertificate",
+        "Release a certificate that is on hold", Action.CERTIFICATES_REVOKE,
+        "revocation:certificate:release",
+        NoBody, CertificateBody, 200, release_certificate,
     ),
     Operation(
         "GET", "/v1/issuers", "listIssuers", "List certification authorities",

@@ -51,7 +51,9 @@ TABLE = {
     ProblemCode.BULK_FILE_REFUSED: HttpProblem(422, "The bulk file cannot be read"),
     ProblemCode.BULK_ROW_REFUSED: HttpProblem(422, "The row cannot be understood"),
     ProblemCode.BULK_DUPLICATE_ROW: HttpProblem(409, "The row asks for what another row asked for"),
+    ProblemCode.CERTIFICATE_NOT_HELD: HttpProblem(409, "The certificate is not on hold"),
     ProblemCode.REASON_UNKNOWN: HttpProblem(400, "The revocation reason is not known"),
+    ProblemCode.INVALIDITY_DATE: HttpProblem(400, "The invalidity date is not possible"),
     ProblemCode.CSR_MALFORMED: HttpProblem(400, "The certification request is malformed"),
     ProblemCode.CSR_BAD_SIGNATURE: HttpProblem(
         400, "The certification request is not signed with its own key"

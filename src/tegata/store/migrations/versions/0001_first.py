@@ -48,6 +48,7 @@ def upgrade(op: Operations) -> None:
     _serials(op)
     _certificates(op)
     _status(op)
+    _lists(op)
     _screening(op)
     _notices(op)
     _record(op)
@@ -155,6 +156,7 @@ def _serials(op: Operations) -> None:
         _text("issuer"),
         _small("epoch"),
         _small("size"),
+        _small("shard"),
         _octets("prf_key"),
         _text("node"),
         _number("created_at"),
@@ -177,6 +179,7 @@ def _certificates(op: Operations) -> None:
         _text("subject"),
         _number("not_before"),
         _number("not_after"),
+        _small("shard"),
         _number("fingerprint"),
         PrimaryKeyConstraint("issuer", "serial", "epoch"),
         postgresql_partition_by="RANGE (epoch)",
@@ -224,9 +227,14 @@ def _status(op: Operations) -> None:
         _small("reason"),
         _octets("entry"),
         _number("listed_until"),
+        _number("invalid_since", nullable=True),
+        _small("shard"),
+        _number("change"),
         PrimaryKeyConstraint("tenant", "issuer", "serial"),
         sqlite_with_rowid=False,
     )
+    op.create_index("revocation_shard", "revocation", ["tenant", "issuer", "shard", "serial"])
+    op.create_index("revocation_change", "revocation", ["tenant", "issuer", "change"])
     order = ["tenant", "listed_until", "issuer", "serial"]
     op.create_index("revocation_expiry", "revocation", order)
     held = text("reason = 6")
@@ -234,11 +242,47 @@ def _status(op: Operations) -> None:
         "revocation_held", "revocation", order, sqlite_where=held, postgresql_where=held
     )
     op.create_table(
-        "status_change",
+        "revocation_release",
         _text("tenant"),
         _text("issuer"),
         _octets("serial"),
+        _small("epoch"),
+        _small("shard"),
+        _number("change"),
+        _number("released_at"),
+        _octets("entry"),
+        PrimaryKeyConstraint("tenant", "issuer", "serial"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "revocation_release_change", "revocation_release", ["tenant", "issuer", "change"]
+    )
+
+
+def _lists(op: Operations) -> None:
+    op.create_table(
+        "crl_scope",
+        _text("tenant"),
+        _text("issuer"),
+        _small("shard"),
+        _text("url"),
+        _number("places"),
+        _small("last_epoch"),
+        _number("changes"),
+        _number("number"),
+        _number("base_number"),
+        _number("base_change"),
+        _number("base_at"),
+        _number("full_number"),
+        _number("delta_number"),
+        PrimaryKeyConstraint("tenant", "issuer", "shard"),
+    )
+    op.create_table(
+        "status_change",
         _number("changed_at"),
+        _text("issuer"),
+        _octets("serial"),
+        _text("tenant"),
         PrimaryKeyConstraint("changed_at", "issuer", "serial"),
         sqlite_with_rowid=False,
     )
@@ -246,12 +290,15 @@ def _status(op: Operations) -> None:
         "crl",
         _text("tenant"),
         _text("issuer"),
+        _small("shard"),
+        _text("kind"),
         _number("number"),
         _number("this_update"),
         _number("next_update"),
         _small("entries"),
+        _small("scheduled"),
         _octets("der"),
-        PrimaryKeyConstraint("tenant", "issuer", "number"),
+        PrimaryKeyConstraint("tenant", "issuer", "shard", "kind", "number"),
     )
     op.create_table(
         "crl_floor",
