@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tegata.cli.bulk import bulk_group
 from tegata.cli.client import Client
 from tegata.cli.connection import FILE, F, connected, item_path
 from tegata.cli.connection import show as show_answer
@@ -297,6 +298,7 @@ tenant_group.add_command(_lister("list", "/v1/tenants", "List tenants."))
 
 CLIENT_COMMANDS: tuple[click.Command, ...] = (
     certificate,
+    bulk_group,
     issuer_group,
     profile_group,
     notice_group,

@@ -18,6 +18,8 @@ from tegata.outbound.smtp import SmtpMailer
 from tegata.outbound.system import SystemClock, SystemRandomness
 from tegata.profiles.catalogue import OCSP_RESPONDER
 from tegata.protocols.ocsp.endpoints import OcspForms
+from tegata.registration.bulk import BulkService
+from tegata.registration.bulk_work import BulkWork
 from tegata.registration.notices import NoticeService
 from tegata.registration.profiles import ProfileService
 from tegata.registration.renewal import RenewalService
@@ -63,6 +65,8 @@ class Platform:
     hierarchy: HierarchyService
     enrolment: EnrolmentService
     renewal: RenewalService
+    bulk: BulkService
+    bulk_work: BulkWork
     refused_keys: RefusedKeyService
     key_list: KeyListFile
     profiles: ProfileService
@@ -161,6 +165,8 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
 
     enrolment = EnrolmentService(store, store, issuance, clock, profiles, screening)
     revocation = RevocationService(store, clock)
+    renewal = RenewalService(store, store, enrolment, revocation, clock)
+    tokens = TokenService(store, clock, randomness)
     return Platform(
         node=node,
         clock=clock,
@@ -174,7 +180,9 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         issuance=issuance,
         hierarchy=hierarchy,
         enrolment=enrolment,
-        renewal=RenewalService(store, store, enrolment, revocation, clock),
+        renewal=renewal,
+        bulk=BulkService(store, store, clock, randomness),
+        bulk_work=BulkWork(store, store, store, enrolment, renewal, revocation, tokens, clock),
         refused_keys=RefusedKeyService(store, clock),
         key_list=key_list,
         profiles=profiles,
@@ -183,7 +191,7 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         ocsp=OcspService(store, signer, clock),
         presigned=presigned,
         status_feed=StatusFeed(database),
-        tokens=TokenService(store, clock, randomness),
+        tokens=tokens,
         tenants=TenantService(store, keys, hierarchy, crls, clock, randomness, timetable),
         journal=journal,
         recovery=RecoveryService(store, journal, node),

@@ -273,7 +273,7 @@ class BulkWrites(UnitBase):
 
     def remove_bulk_rows(self, identifier: BulkId, first: int) -> None:
         """Forget rows; the unit conflicts when they were forgotten already."""
-        self._execute(_REMOVE_ROWS, self._of(identifier, first=first))
+        self._execute(_REMOVE_ROWS, self._bulk_values(identifier, first=first))
 
     def add_bulk_outcome(self, identifier: BulkId, outcome: BulkOutcome, sealed: bytes) -> None:
         """Say what became of a row; the unit conflicts when that was said before."""
@@ -293,7 +293,9 @@ class BulkWrites(UnitBase):
 
     def count_bulk(self, identifier: BulkId, succeeded: int, refused: int) -> None:
         """Add to a file's counts."""
-        self._execute(_COUNT, self._of(identifier, more_succeeded=succeeded, more_refused=refused))
+        self._execute(
+            _COUNT, self._bulk_values(identifier, more_succeeded=succeeded, more_refused=refused)
+        )
 
     def set_bulk_state(
         self,
@@ -307,7 +309,7 @@ class BulkWrites(UnitBase):
         finished = None if finished_at is None else to_milliseconds(finished_at)
         self._execute(
             _MOVE,
-            self._of(
+            self._bulk_values(
                 identifier,
                 before=before.value,
                 after=state.value,
@@ -318,15 +320,15 @@ class BulkWrites(UnitBase):
 
     def forget_bulk_rows(self, identifier: BulkId, until: int) -> None:
         """Forget rows up to a number."""
-        self._execute(_FORGET_ROWS, self._of(identifier, until=until), expect=None)
+        self._execute(_FORGET_ROWS, self._bulk_values(identifier, until=until), expect=None)
 
     def forget_bulk_outcomes(self, identifier: BulkId, until: int) -> None:
         """Forget outcomes up to a row."""
-        self._execute(_FORGET_OUTCOMES, self._of(identifier, until=until), expect=None)
+        self._execute(_FORGET_OUTCOMES, self._bulk_values(identifier, until=until), expect=None)
 
     def forget_bulk(self, identifier: BulkId) -> None:
         """Forget a file and its job."""
-        self._execute(_FORGET, self._of(identifier), expect=None)
+        self._execute(_FORGET, self._bulk_values(identifier), expect=None)
         parameters = {"job_kind": BULK_JOB, "job_key": identifier}
         self._execute(_FORGET_JOB, parameters, expect=None)
 
@@ -342,5 +344,7 @@ class BulkWrites(UnitBase):
             },
         )
 
-    def _of(self, identifier: BulkId, **more: int | str | None) -> dict[str, int | str | None]:
+    def _bulk_values(
+        self, identifier: BulkId, **more: int | str | None
+    ) -> dict[str, int | str | None]:
         return {"tenant": self.scope.tenant, "bulk": identifier, **more}

@@ -238,7 +238,7 @@ class Health(msgspec.Struct):
     version: str
 
 
-def _text(instant: datetime) -> str:
+def instant_text(instant: datetime) -> str:
     """An instant as RFC 3339 writes it, in UTC, to the second."""
     return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
@@ -256,8 +256,8 @@ def certificate_body(
         issuer=certificate.issuer,
         profile=certificate.profile,
         subject=certificate.subject,
-        not_before=_text(certificate.not_before),
-        not_after=_text(certificate.not_after),
+        not_before=instant_text(certificate.not_before),
+        not_after=instant_text(certificate.not_after),
         status=status.status,
         revocation=_revocation(status),
         profile_version=certificate.profile_version,
@@ -281,8 +281,8 @@ def certificate_item(entry: CertificateEntry, successor: str | None) -> Certific
         issuer=entry.issuer,
         profile=entry.profile,
         subject=entry.subject,
-        not_before=_text(entry.not_before),
-        not_after=_text(entry.not_after),
+        not_before=instant_text(entry.not_before),
+        not_after=instant_text(entry.not_after),
         status=entry.status.status,
         revocation=_revocation(entry.status),
         successor=successor,
@@ -292,8 +292,8 @@ def certificate_item(entry: CertificateEntry, successor: str | None) -> Certific
 def _revocation(status: CertificateStatus) -> RevocationBody | None:
     if status.revoked_at is None or status.reason is None:
         return None
-    since = _text(status.invalid_since) if status.invalid_since is not None else None
-    return RevocationBody(_text(status.revoked_at), status.reason.text, since)
+    since = instant_text(status.invalid_since) if status.invalid_since is not None else None
+    return RevocationBody(instant_text(status.revoked_at), status.reason.text, since)
 
 
 def issuer_body(issuer: Issuer) -> IssuerBody:
@@ -305,8 +305,8 @@ def issuer_body(issuer: Issuer) -> IssuerBody:
         key_algorithm=issuer.key.algorithm,
         signature_algorithm=issuer.key.signature_algorithm,
         parent=issuer.parent,
-        not_before=_text(issuer.not_before),
-        not_after=_text(issuer.facts.not_after) if issuer.facts.not_after else "",
+        not_before=instant_text(issuer.not_before),
+        not_after=instant_text(issuer.facts.not_after) if issuer.facts.not_after else "",
         certificate=encode_pem("CERTIFICATE", issuer.certificate),
         chain=[encode_pem("CERTIFICATE", der) for der in issuer.chain[1:]],
         ocsp_url=issuer.ocsp_url,
@@ -323,8 +323,8 @@ def token_body(token: Token, secret: str | msgspec.UnsetType = msgspec.UNSET) ->
         kind=token.kind,
         actions=sorted(token.actions),
         issuers=sorted(token.issuers) if token.issuers is not None else None,
-        created_at=_text(token.created_at),
-        revoked_at=_text(token.revoked_at) if token.revoked_at else None,
+        created_at=instant_text(token.created_at),
+        revoked_at=instant_text(token.revoked_at) if token.revoked_at else None,
         secret=secret,
     )
 
@@ -335,13 +335,13 @@ def tenant_body(tenant: Tenant) -> TenantBody:
         id=tenant.id,
         name=tenant.name,
         state=tenant.state,
-        created_at=_text(tenant.created_at),
+        created_at=instant_text(tenant.created_at),
     )
 
 
 def refused_key_body(key: RefusedKey) -> RefusedKeyBody:
     """A refused key as it is answered."""
-    return RefusedKeyBody(key.spki_sha256.hex(), key.ground, _text(key.since))
+    return RefusedKeyBody(key.spki_sha256.hex(), key.ground, instant_text(key.since))
 
 
 def event_body(event: RecordedEvent) -> EventBody:

@@ -68,6 +68,11 @@ def _operation(operation: Operation[Any], references: Mapping[type[msgspec.Struc
             "required": True,
             "content": {"application/json": {"schema": references[operation.body]}},
         }
+    if operation.streams:
+        described["requestBody"] = {
+            "required": True,
+            "content": {media_type: {} for media_type in operation.streams},
+        }
     return described
 
 
