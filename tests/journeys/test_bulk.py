@@ -7,7 +7,7 @@ import csv
 import io
 import ssl
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -31,7 +31,9 @@ def written(rows: Sequence[Sequence[str]], **dialect: str) -> str:
 
 
 def one_line(csr: str) -> str:
-    return base64.b64encode(ssl.PEM_cert_to_DER_cert(csr.replace("CERTIFICATE REQUEST", "CERTIFICATE"))).decode()
+    return base64.b64encode(
+        ssl.PEM_cert_to_DER_cert(csr.replace("CERTIFICATE REQUEST", "CERTIFICATE"))
+    ).decode()
 
 
 def send(
@@ -104,7 +106,11 @@ EXCEL = {
 @pytest.mark.parametrize(("delimiter", "encoding"), EXCEL.values(), ids=EXCEL)
 def test_files_of_spreadsheets_are_read(tenant: Tenant, delimiter: str, encoding: str) -> None:
     csr = make_csr("excel.example.test", kind=FRESH)
-    rows = [["Reference", "CSR"], ["東京都 受付①", csr], ["一行", one_line(make_csr("b.example.test", kind=FRESH))]]
+    rows = [
+        ["Reference", "CSR"],
+        ["東京都 受付①", csr],
+        ["一行", one_line(make_csr("b.example.test", kind=FRESH))],
+    ]
     found = done(tenant, written(rows, dialect="excel", delimiter=delimiter).encode(encoding))
     assert [row["result"] for row in found] == ["done", "done"], found
     assert [row["reference"] for row in found] == ["東京都 受付①", "一行"]
@@ -167,7 +173,11 @@ def test_bad_rows_are_refused_by_themselves(tenant: Tenant, server: Server) -> N
     theirs = stranger.issue(make_csr("theirs.example.test"))
     rows = [["certificate", "serial"], [theirs["id"], ""], ["", theirs["serial"]],
             ["", "1.02E+37"], ["a\0b", ""], ["", ""], ["x", "y", "z"]]  # fmt: skip
-    found = done(tenant, "\r\n".join(",".join(row) for row in rows[:5]).encode() + b"\r\n" + b'"",""\r\nx,y,z\r\n', "revoke")
+    found = done(
+        tenant,
+        "\r\n".join(",".join(row) for row in rows[:5]).encode() + b"\r\n" + b'"",""\r\nx,y,z\r\n',
+        "revoke",
+    )
     assert [row["code"] for row in found] == [
         "certificate.unknown", "certificate.unknown", "bulk.row-refused", "bulk.row-refused",
         "bulk.row-refused",
@@ -189,9 +199,7 @@ def _caller(tenant: Tenant, secret: str) -> Caller:
 
 def test_a_file_that_is_cancelled_stops(tenant: Tenant) -> None:
     csr = make_csr("cancel.example.test")
-    rows = b"reference,csr\r\n" + b"".join(
-        f'{n},"{csr}"\r\n'.encode() for n in range(3000)
-    )
+    rows = b"reference,csr\r\n" + b"".join(f'{n},"{csr}"\r\n'.encode() for n in range(3000))
     started = send(tenant, rows).good(202)
     tenant.caller.call("POST", f"/v1/bulk/{started['id']}/cancel").good()
     end = finished(tenant.caller, started["id"])
@@ -207,13 +215,8 @@ def test_the_command_runs_a_file_and_writes_the_results(
     csr = make_csr("command.example.test", kind=FRESH)
     file.write_bytes(written([["csr", "issuer"], [csr, tenant.issuer]]).encode("cp932"))
     options = ("--context", server.data / "context.json", "--token-file", token)
-    ran = run_tegata(
-        "bulk", "run", *options, file, "--issuer", tenant.issuer, "--output", output
-    )
+    ran = run_tegata("bulk", "run", *options, file, "--issuer", tenant.issuer, "--output", output)
     assert ran.returncode == 0, ran.stderr
     found = list(csv.DictReader(io.StringIO(output.read_text("utf-8-sig"), newline="")))
     assert found[0]["certificate"].startswith("-----BEGIN CERTIFICATE-----")
     assert run_tegata("bulk", "show", *options).returncode == 0
-
-
-Check = Callable[[Tenant], None]

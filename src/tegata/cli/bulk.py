@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from tegata.cli.client import Client
-from tegata.cli.connection import FILE, connected, item_path, show
+from tegata.cli.connection import FILE, connected, item_path
+from tegata.cli.connection import show as show_answer
 
 _LOOK_SECONDS = 1.0
 _ACTS = ("issue", "renew", "revoke", "hold", "release")
@@ -52,13 +53,12 @@ def run(
         bulk = _wait(client, bulk)
     if output is not None:
         _save(client, bulk["id"], output)
-    show(bulk)
+    show_answer(bulk)
 
 
 def _wait(client: Client, bulk: dict[str, Any]) -> dict[str, Any]:
-    with click.progressbar(
-        length=bulk["rows"], label=bulk["id"], file=click.get_text_stream("stderr")
-    ) as bar:
+    stderr = click.get_text_stream("stderr")
+    with click.progressbar(length=bulk["rows"], label=bulk["id"], file=stderr) as bar:
         done = 0
         while bulk["state"] not in ("done", "cancelled"):
             time.sleep(_LOOK_SECONDS)
@@ -79,7 +79,7 @@ def _save(client: Client, identifier: str, output: Path) -> None:
 def show_bulk(context: Path, token_file: Path | None, identifier: str | None) -> None:
     """Show how far a file is; without an id, all of them."""
     path = "/v1/bulk" if identifier is None else item_path("bulk", identifier)
-    show(Client.open(context, token_file).call("GET", path))
+    show_answer(Client.open(context, token_file).call("GET", path))
 
 
 @bulk_group.command("results")
@@ -97,4 +97,4 @@ def results(context: Path, token_file: Path | None, identifier: str, output: Pat
 def cancel(context: Path, token_file: Path | None, identifier: str) -> None:
     """Do no more of a file's rows."""
     path = item_path("bulk", identifier) + "/cancel"
-    show(Client.open(context, token_file).call("POST", path))
+    show_answer(Client.open(context, token_file).call("POST", path))

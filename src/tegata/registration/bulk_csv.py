@@ -31,7 +31,7 @@ _NEEDED: Mapping[BulkAct, frozenset[str]] = {
 }
 _DELIMITERS = ",;\t"
 # What a spreadsheet may take for a formula (OWASP, CSV injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -98,13 +98,27 @@ class TextReader:
             return text
         text, self._held = self._held[: found.start()].decode("ascii"), self._held[found.start() :]
         if final or len(self._held) >= _SAMPLE:
-            try:
-                codecs.getincrementaldecoder("utf-8")().decode(self._held, final)
-                encoding = "utf-8"
-            except UnicodeDecodeError:
-                encoding = "cp932"
-            self._decoder = codecs.getincrementaldecoder(encoding)()
+            self._decoder = codecs.getincrementaldecoder(_encoding(self._held, final=final))()
         return text
+
+
+def _encoding(sample: bytes, *, final: bool) -> str:
+    """What a sample is in, whose first octet is not ASCII."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample, final)
+    except UnicodeDecodeError as error:
+        before = [each for each in sample[: error.start].decode("utf-8") if not each.isascii()]
+        if len(before) > 1 and all(map(_is_likely, before)):
+            # Shift_JIS that begins with two such characters in UTF-8 is rarer than two files
+            # that were put together.
+            raise refused("the file has mixed encodings: UTF-8 and another one") from error
+        return "cp932"
+    return "utf-8"
+
+
+def _is_likely(character: str) -> bool:
+    """Whether it is kana, kanji, full width or Latin."""
+    return "\u3000" <= character <= "\u9fff" or character >= "\uff00" or character < "\u0250"
 
 
 class BulkReader:

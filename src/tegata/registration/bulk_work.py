@@ -57,6 +57,7 @@ _NOT_A_ROWS_FAULT = frozenset(
     }
 )
 _FORGET_AT_ONCE = 5000
+_SERIAL_DIGITS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,12 +317,9 @@ def _pem(text: str) -> str:
 
 def _serial(text: str) -> int:
     digits = "".join(text.replace(":", " ").replace("-", " ").split()).lower().removeprefix("0x")
-    try:
-        if "_" in digits or len(digits) > 40:
-            raise ValueError(digits)
-        return int(digits, 16)
-    except ValueError as error:
+    if not 0 < len(digits) <= _SERIAL_DIGITS or set(digits) - set("0123456789abcdef"):
         raise Problem(
             ProblemCode.BULK_ROW_REFUSED,
             "a serial number is hexadecimal; a spreadsheet may have made another number of it",
-        ) from error
+        )
+    return int(digits, 16)
