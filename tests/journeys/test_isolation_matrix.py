@@ -65,7 +65,8 @@ class Victim:
         return (
             self.tenant.id, self.tenant.name, self.tenant.issuer, self.root,
             self.good["id"], self.good["serial"], self.revoked["id"], self.revoked["serial"],
-            self.bounded["id"], self.bounded["name"], self.bulk, token_id(self.token), "victim.example.test",
+            self.bounded["id"], self.bounded["name"], self.bulk, token_id(self.token),
+            "victim.example.test",
         )  # fmt: skip
 
     def snapshot(self) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,7 @@ def run(
 
 
 def _wait(client: Client, bulk: dict[str, Any]) -> dict[str, Any]:
-    stderr = click.get_text_stream("stderr")
-    with click.progressbar(length=bulk["rows"], label=bulk["id"], file=stderr) as bar:
+    with click.progressbar(length=bulk["rows"], label=bulk["id"], file=sys.stderr) as bar:
         done = 0
         while bulk["state"] not in ("done", "cancelled"):
             time.sleep(_LOOK_SECONDS)

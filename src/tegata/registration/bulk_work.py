@@ -284,7 +284,9 @@ def _require_visible(bulk: Bulk, issuer: IssuerId) -> None:
 
 def _asked(bulk: Bulk, row: BulkRow) -> _Asked:
     fields = row.fields
-    if bulk.order.act is BulkAct.ISSUE:
+    if "" in fields:
+        meant = [str(row.number)]
+    elif bulk.order.act is BulkAct.ISSUE:
         meant = [
             "".join(_pem(fields.get("csr", "")).split()),
             fields.get("issuer") or bulk.order.issuer or "",
