@@ -83,22 +83,25 @@ class Worker:
             await self._platform.status_feed.forget(now - _FEED_KEPT)
         for kind in jobs.LONG:
             if kind not in self._long or self._long[kind].done():
-                self._long[kind] = asyncio.create_task(self._run_long(kind))
+                # Claimed before the others: a delta is best made after its complete list.
+                claimed = await self._platform.jobs.claim(now, long=kind)
+                if claimed:
+                    self._long[kind] = asyncio.create_task(self._run_long(kind, claimed))
         claimed = await self._platform.jobs.claim(now)
         await self._run_jobs(claimed)
         return len(claimed) == jobs.AT_ONCE
 
-    async def _run_long(self, kind: str) -> None:
+    async def _run_long(self, kind: str, claimed: Sequence[Job]) -> None:
         """Do the long jobs of a kind, one after the other, as long as any is due."""
-        while not self._stopping.is_set():
+        while claimed:
+            await self._run_jobs(claimed)
+            if self._stopping.is_set():
+                return
             try:
                 claimed = await self._platform.jobs.claim(self._platform.clock.now(), long=kind)
             except Problem as problem:
                 _LOG.warning("the timetable waits: %s", problem)
                 return
-            if not claimed:
-                return
-            await self._run_jobs(claimed)
 
     async def _run_jobs(self, claimed: Sequence[Job]) -> None:
         for job in claimed:

@@ -16,6 +16,7 @@ Json = dict[str, Any]
 
 # What stands in a path. The platform's own tenants have names in place of characters.
 _PATH_SCHEMAS: Mapping[str, Mapping[str, str | int]] = {
+    "bulk": id_schema("blk"),
     "certificate": id_schema("crt"),
     "issuer": id_schema("iss"),
     "tenant": {"type": "string", "pattern": "^ten_[0-9a-z]{1,26}$"},
