@@ -55,6 +55,7 @@ class ProblemCode(StrEnum):
     SERIAL_NOT_RESERVED = "serial.not-reserved"
     KEY_PURPOSE_REFUSED = "key.purpose-refused"
     KEY_ALGORITHM_REFUSED = "key.algorithm-refused"
+    SERVER_KEY_REFUSED = "key.server-side-refused"
     IDEMPOTENCY_MISMATCH = "idempotency.mismatch"
     IDEMPOTENCY_IN_PROGRESS = "idempotency.in-progress"
     CONFLICT = "conflict"

@@ -24,6 +24,7 @@ from tegata.registration.notices import NoticeService
 from tegata.registration.profiles import ProfileService
 from tegata.registration.renewal import RenewalService
 from tegata.registration.screening import KeyScreening, RefusedKeyService
+from tegata.registration.server_keys import ServerKeyService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.lists import CrlService
 from tegata.revocation.presigned import PresignedAnswers
@@ -31,6 +32,7 @@ from tegata.revocation.rules import CRL_PERIOD
 from tegata.revocation.service import OcspService, RevocationService
 from tegata.signers.client import SignerClient
 from tegata.signers.data_keys import DataKeyRing, NodeKeys
+from tegata.signers.subject_keys import MemoryKeyMaker
 from tegata.store.database import Database
 from tegata.store.discovery import discover_postgres, discover_sqlite
 from tegata.store.disk import DiskReserve
@@ -65,6 +67,7 @@ class Platform:
     hierarchy: HierarchyService
     enrolment: EnrolmentService
     renewal: RenewalService
+    server_keys: ServerKeyService
     bulk: BulkService
     bulk_work: BulkWork
     refused_keys: RefusedKeyService
@@ -181,6 +184,7 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         hierarchy=hierarchy,
         enrolment=enrolment,
         renewal=renewal,
+        server_keys=ServerKeyService(store, profiles, enrolment, MemoryKeyMaker()),
         bulk=BulkService(store, store, clock, randomness),
         bulk_work=BulkWork(store, store, store, enrolment, renewal, revocation, tokens, clock),
         refused_keys=RefusedKeyService(store, clock),

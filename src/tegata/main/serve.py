@@ -136,6 +136,7 @@ def _listeners(
         platform.tenants,
         platform.enrolment,
         platform.renewal,
+        platform.server_keys,
         platform.bulk,
         platform.profiles,
         platform.revocation,

@@ -58,6 +58,7 @@ _INTERNAL = {
     ProblemCode.SERIAL_NOT_RESERVED,
     ProblemCode.KEY_PURPOSE_REFUSED,
     ProblemCode.KEY_ALGORITHM_REFUSED,
+    ProblemCode.SERVER_KEY_REFUSED,
     ProblemCode.IDEMPOTENCY_MISMATCH,
     ProblemCode.IDEMPOTENCY_IN_PROGRESS,
     ProblemCode.CONFLICT,

@@ -31,12 +31,37 @@ class RequestBody(msgspec.Struct, forbid_unknown_fields=True):
     """A body that refuses fields it does not know."""
 
 
+class ServerKey(RequestBody):
+    """A key that the platform makes; `password` opens the PKCS #12 file that it comes in."""
+
+    algorithm: str
+    password: str
+
+
+class Attribute(RequestBody):
+    """An attribute of a subject: a type as profiles name it, such as commonName."""
+
+    type: str
+    value: str
+
+
+class RequestedName(RequestBody):
+    """A subject alternative name: dns, ip, email, uri."""
+
+    kind: str
+    value: str
+
+
 class NewCertificate(RequestBody):
-    """A request for a certificate. `csr` is PKCS #10 in PEM."""
+    """A request for a certificate. `csr` is PKCS #10 in PEM; or, where the profile allows it,
+    `key` with the `subject` and `names` that a request would have."""
 
     issuer: Reference
     profile: Reference
-    csr: str
+    csr: str | None = None
+    key: ServerKey | None = None
+    subject: list[Attribute] = []
+    names: list[RequestedName] = []
 
 
 class RevocationRequest(RequestBody):
@@ -133,7 +158,8 @@ class CertificateItem(msgspec.Struct, kw_only=True):
 
 class CertificateBody(CertificateItem, kw_only=True):
     """A certificate with the path to its root: `chain` has the issuing CA first, root last; its
-    `predecessor` is the one whose place it took."""
+    `predecessor` is the one whose place it took. `pkcs12` (base64)
+    comes once, with a key that the platform made."""
 
     profile_version: int
     certificate: str
@@ -142,6 +168,7 @@ class CertificateBody(CertificateItem, kw_only=True):
     crl_url: str
     ca_issuers_url: str
     predecessor: str | None = None
+    pkcs12: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class CertificatePage(msgspec.Struct):

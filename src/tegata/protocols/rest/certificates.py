@@ -6,6 +6,7 @@ from typing import Any
 
 from tegata.issuance.model import IssuedCertificate, Issuer
 from tegata.kernel.ids import CertificateId, IssuerId
+from tegata.kernel.problem import Problem, ProblemCode
 from tegata.protocols.rest.bodies import (
     CertificateBody,
     CertificatePage,
@@ -21,15 +22,20 @@ from tegata.protocols.rest.bodies import (
 from tegata.protocols.rest.download import FORMS, chosen_form, download
 from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation, Parameter
 from tegata.protocols.rest.search import SEARCH_PARAMETERS, certificate_query
+from tegata.protocols.rest.server_keys import issue_with_server_key
 from tegata.registration.model import Succession
 from tegata.revocation.model import CertificateStatus, Status
 from tegata.tenancy.model import Action
 
 
 async def issue_certificate(call: Call[NewCertificate]) -> Answer:
-    """A certificate for a certification request."""
+    """A certificate for a certification request, or with a key that the platform makes."""
     issuer = IssuerId(call.body.issuer)
     call.principal.require_issuer(issuer)
+    if call.body.csr is None:
+        return await issue_with_server_key(call)
+    if call.body.key is not None or call.body.subject or call.body.names:
+        raise Problem(ProblemCode.REQUEST_MALFORMED, "a csr says names and key itself")
     certificate, found = await call.services.enrolment.request_certificate(
         call.principal.scope,
         issuer,
@@ -150,6 +156,7 @@ OPERATIONS = (
         "POST", "/v1/certificates", "issueCertificate", "Issue a certificate",
         Action.CERTIFICATES_ISSUE, "issuance:certificate:issue",
         NewCertificate, CertificateBody, 201, issue_certificate, idempotent=True,
+        secret=b"password",
     ),
     Operation(
         "GET", "/v1/certificates", "listCertificates", "List and search certificates",

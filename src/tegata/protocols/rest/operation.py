@@ -23,6 +23,7 @@ from tegata.registration.notices import NoticeService
 from tegata.registration.profiles import ProfileService
 from tegata.registration.renewal import RenewalService
 from tegata.registration.screening import RefusedKeyService
+from tegata.registration.server_keys import ServerKeyService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.service import RevocationService
 from tegata.tenancy.model import Action, Principal
@@ -43,6 +44,7 @@ class Services:
     tenants: TenantService
     enrolment: EnrolmentService
     renewal: RenewalService
+    server_keys: ServerKeyService
     bulk: BulkService
     profiles: ProfileService
     revocation: RevocationService
@@ -132,6 +134,8 @@ class Operation(Generic[Body]):
     media_types: tuple[str, ...] = ()
     # What it takes part by part, beside JSON.
     streams: tuple[str, ...] = ()
+    # A member of its body that no digest covers.
+    secret: bytes = b""
 
     @property
     def takes_body(self) -> bool:
@@ -163,7 +167,9 @@ class Endpoint(Generic[Body]):
             body = b""
             if not self._operation.streams:
                 body = await request.body.read(BODY_MAXIMUM)
-            digest = request_digest(request, body)
+            secret = self._operation.secret
+            shown = without_secret(body, secret) if secret and secret in body else body
+            digest = request_digest(request, shown)
             principal.require(self._operation.action)
             answer = await self._operation.act(self._call(request, principal, body, digest))
         except Problem as problem:
@@ -261,3 +267,21 @@ def request_digest(request: Request, body: bytes) -> bytes:
     if request.query_string:
         target += "?" + request.query_string.decode("latin-1")
     return hashlib.sha256(f"{request.method} {target}\n".encode() + body).digest()
+
+
+def without_secret(body: bytes, secret: bytes) -> bytes:
+    """A JSON body whose digest tells nothing of a secret in it: a password could be guessed from
+    its digest, and what stands beside it in the record."""
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return b""
+    return msgspec.json.encode(_blank(found, secret.decode()), order="deterministic")
+
+
+def _blank(value: object, secret: str) -> object:
+    if isinstance(value, dict):
+        return {
+            name: "" if name == secret else _blank(member, secret) for name, member in value.items()
+        }
+    return [_blank(each, secret) for each in value] if isinstance(value, list) else value

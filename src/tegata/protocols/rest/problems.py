@@ -75,6 +75,9 @@ TABLE = {
     ProblemCode.KEY_ALGORITHM_REFUSED: HttpProblem(
         422, "The key cannot be of that algorithm, or cannot sign that way"
     ),
+    ProblemCode.SERVER_KEY_REFUSED: HttpProblem(
+        422, "The platform does not make the key for this certificate"
+    ),
     ProblemCode.IDEMPOTENCY_MISMATCH: HttpProblem(
         422, "The idempotency key was used for another request"
     ),
