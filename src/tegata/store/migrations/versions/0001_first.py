@@ -53,6 +53,8 @@ def upgrade(op: Operations) -> None:
     _notices(op)
     _record(op)
     _nodes(op)
+    _successions(op)
+    _bulk(op)
 
 
 def _tenancy(op: Operations) -> None:
@@ -374,18 +376,6 @@ def _record(op: Operations) -> None:
     )
     op.create_index("idempotency_age", "idempotency", ["tenant", "created_at"])
     op.create_table(
-        "succession",
-        _text("tenant"),
-        _octets("predecessor"),
-        _octets("successor"),
-        _text("kind"),
-        _number("created_at"),
-        PrimaryKeyConstraint("tenant", "predecessor", "successor"),
-        sqlite_with_rowid=False,
-    )
-    op.create_index("succession_successor", "succession", ["tenant", "successor"])
-    _bulk(op)
-    op.create_table(
         "audit_event",
         _text("tenant"),
         _number("sequence"),
@@ -434,6 +424,20 @@ def _nodes(op: Operations) -> None:
         PrimaryKeyConstraint("node", "place"),
         sqlite_with_rowid=False,
     )
+
+
+def _successions(op: Operations) -> None:
+    op.create_table(
+        "succession",
+        _text("tenant"),
+        _octets("predecessor"),
+        _octets("successor"),
+        _text("kind"),
+        _number("created_at"),
+        PrimaryKeyConstraint("tenant", "predecessor", "successor"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("succession_successor", "succession", ["tenant", "successor"])
 
 
 def _bulk(op: Operations) -> None:
