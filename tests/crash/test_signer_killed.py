@@ -89,7 +89,7 @@ class SignerGate:
         if self._moment is Moment.UNREAD:
             os.kill(pid, signal.SIGSTOP)
         calling = asyncio.ensure_future(call())
-        for _turn in range(6):  # in which the request is sent
+        for _turn in range(12):  # in which the request is sent
             await asyncio.sleep(0)
         os.kill(pid, signal.SIGKILL)
         return await calling

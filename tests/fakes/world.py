@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from _pytest.mark import ParameterSet
 
+from tegata.issuance.authorities import AuthorityService
 from tegata.issuance.hierarchy import HierarchyService
 from tegata.issuance.model import IssuedCertificate, Issuer
 from tegata.issuance.reserve import SerialReserve
@@ -89,6 +90,7 @@ class World:
         serials = SerialReserve(store, signer, clock, NODE)
         self.serials = serials
         self.issuance = IssuanceService(store, signer, serials, clock, randomness)
+        self.gate = self.issuance.gate
         self.hierarchy = HierarchyService(store, signer, self.issuance, clock, randomness)
         self.profiles = ProfileService(store, store, store, clock)
         self.enrolment = EnrolmentService(
@@ -98,6 +100,15 @@ class World:
         self.revocation = RevocationService(store, clock)
         self.crls = CrlService(store, signer, clock)
         self.ocsp = OcspService(store, signer, clock)
+        self.authorities = AuthorityService(
+            store,
+            self.hierarchy,
+            signer,
+            self.gate,
+            clock,
+            self.crls.ensure_published,
+            self._schedule,
+        )
         self.tenants = TenantService(
             store, signer, self.hierarchy, self.crls, clock, randomness, self._schedule
         )

@@ -15,6 +15,7 @@ from tegata.kernel.signing import (
 )
 from tegata.pkix.certificate import parse_tbs_certificate
 from tegata.pkix.crl_reader import parse_tbs_cert_list
+from tegata.profiles.authority import AuthorityBounds
 from tegata.profiles.model import Profile
 from tests.fakes.system import CountingRandomness
 from tests.fakes.world_store import Gate
@@ -46,6 +47,7 @@ class MemorySigner:
         authority: tuple[bytes, bytes] = (b"", b""),
         algorithm: KeyAlgorithm = KeyAlgorithm.P256,
         signature_algorithm: SignatureAlgorithm | None = None,
+        bounds: AuthorityBounds | None = None,
     ) -> SigningKey:
         self.gate.reach("signer.create_key: before")
         chosen = choose_signature_algorithm(algorithm, signature_algorithm)
@@ -78,6 +80,13 @@ class MemorySigner:
         signature = self._sign(key, tbs)
         self.gate.reach("signer.sign_certificate: after")
         return signature
+
+    async def load_key(self, key: SigningKey) -> None:
+        self.gate.reach("signer.load_key")
+
+    async def sign_request(self, key: SigningKey, info: bytes) -> bytes:
+        self.gate.reach("signer.sign_request")
+        return self._sign(key, info)
 
     async def sign_crl(self, key: SigningKey, tbs: bytes) -> bytes:
         self.gate.reach("signer.sign_crl: before")

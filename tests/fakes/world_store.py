@@ -10,7 +10,15 @@ from typing import Protocol, TypeVar
 
 from cryptography import x509
 
-from tegata.issuance.model import IssuedCertificate, Issuer, VoidSerial
+from tegata.issuance.model import (
+    IssuedCertificate,
+    Issuer,
+    LinkKind,
+    PendingAuthority,
+    PolicyDocument,
+    Stop,
+    VoidSerial,
+)
 from tegata.issuance.serials import SerialBlock
 from tegata.issuance.shards import SHARD_PLACES, Shard
 from tegata.kernel.event import NO_PREVIOUS, AuditEvent, chain_event
@@ -116,6 +124,10 @@ class Tables:
     moduli: dict[tuple[TenantId, bytes], bytes] = field(default_factory=dict)
     tokens: dict[TokenId, Token] = field(default_factory=dict)
     profiles: dict[tuple[TenantId, str, int], ProfileVersion] = field(default_factory=dict)
+    pending: dict[IssuerId, PendingAuthority] = field(default_factory=dict)
+    issuer_certificates: dict[tuple[IssuerId, LinkKind, int], bytes] = field(default_factory=dict)
+    stops: dict[tuple[object, ...], Stop] = field(default_factory=dict)
+    policies: dict[tuple[IssuerId, int], PolicyDocument] = field(default_factory=dict)
     wanted: dict[IssuerId, datetime] = field(default_factory=dict)
     events: dict[int, tuple[TenantId, AuditEvent]] = field(default_factory=dict)
 
@@ -141,6 +153,10 @@ class KeySet(set[bytes]):
 
     def holds(self, spki_sha256: bytes) -> bool:
         return spki_sha256 in self
+
+
+def _place(stop: Stop) -> tuple[object, ...]:
+    return stop.owner, stop.tenant, stop.issuer, stop.cause
 
 
 def _require_held(tables: Tables, place: tuple[IssuerId, int]) -> None:
@@ -210,6 +226,39 @@ class MemoryUnit:
 
     def add_issuer(self, issuer: Issuer, now: datetime) -> None:
         self._writes.append(lambda tables: _add(tables.issuers, issuer.id, issuer))
+
+    def add_pending_issuer(self, pending: PendingAuthority, now: datetime) -> None:
+        self._writes.append(lambda tables: _add(tables.pending, pending.id, pending))
+
+    def remove_pending_issuer(self, issuer: IssuerId) -> None:
+        def remove(tables: Tables) -> None:
+            if tables.pending.pop(issuer, None) is None:
+                raise Problem(ProblemCode.CONFLICT)
+
+        self._writes.append(remove)
+
+    def add_issuer_certificate(
+        self, issuer: IssuerId, kind: LinkKind, place: int, der: bytes
+    ) -> None:
+        key = issuer, kind, place
+        self._writes.append(lambda tables: _add(tables.issuer_certificates, key, der))
+
+    def want_issuer_work(self, issuer: IssuerId, now: datetime) -> None:
+        self._writes.append(lambda tables: tables.wanted.update({issuer: now}))
+
+    def add_stop(self, stop: Stop) -> None:
+        self._writes.append(lambda tables: _add(tables.stops, _place(stop), stop))
+
+    def remove_stop(self, stop: Stop) -> None:
+        def remove(tables: Tables) -> None:
+            if tables.stops.pop(_place(stop), None) is None:
+                raise Problem(ProblemCode.CONFLICT)
+
+        self._writes.append(remove)
+
+    def add_policy(self, document: PolicyDocument) -> None:
+        key = document.issuer, document.version
+        self._writes.append(lambda tables: _add(tables.policies, key, document))
 
     def add_responder(
         self,
@@ -637,6 +686,35 @@ class MemoryStore:
     async def tenant_of(self, issuer: IssuerId) -> TenantId | None:
         found = self._read("tenant_of").issuers.get(issuer)
         return found.tenant if found is not None else None
+
+    async def find_pending_issuer(
+        self, scope: TenantScope, issuer: IssuerId
+    ) -> PendingAuthority | None:
+        return self._read("find_pending_issuer").pending.get(issuer)
+
+    async def list_pending_issuers(self, scope: TenantScope) -> Sequence[PendingAuthority]:
+        return list(self._read("list_pending_issuers").pending.values())
+
+    async def list_issuer_certificates(
+        self, scope: TenantScope, issuer: IssuerId
+    ) -> Sequence[tuple[LinkKind, bytes]]:
+        rows = self._read("list_issuer_certificates").issuer_certificates
+        return [(kind, der) for (owner, kind, _place), der in rows.items() if owner == issuer]
+
+    async def list_stops(self) -> Sequence[Stop]:
+        return list(self._read("list_stops").stops.values())
+
+    async def list_policies(
+        self, scope: TenantScope, issuer: IssuerId, newest: int | None, limit: int
+    ) -> Sequence[PolicyDocument]:
+        rows = self._read("list_policies").policies.values()
+        found = [each for each in rows if each.issuer == issuer]
+        return [each for each in reversed(found) if newest is None or each.version <= newest][
+            :limit
+        ]
+
+    async def newest_policy(self, scope: TenantScope, issuer: IssuerId) -> int:
+        return len(await self.list_policies(scope, issuer, None, 1 << 20))
 
     async def has_responder(self, scope: TenantScope, issuer: IssuerId) -> bool:
         return issuer in self._read("has_responder").responders

@@ -10,6 +10,7 @@ import pytest
 from tegata.kernel.problem import ProblemCode
 from tegata.protocols.crl.problems import STATUS as CRL_STATUS
 from tegata.protocols.ocsp.problems import STATUS as OCSP_STATUS
+from tegata.protocols.repository.problems import STATUS as REPOSITORY_STATUS
 from tegata.protocols.rest.problems import RETRY_AFTER, TABLE
 from tests.house.source import PACKAGE
 
@@ -17,6 +18,7 @@ TABLES: Mapping[str, Mapping[ProblemCode, object]] = {
     "rest": TABLE,
     "ocsp": OCSP_STATUS,
     "crl": CRL_STATUS,
+    "repository": REPOSITORY_STATUS,
 }
 
 

@@ -208,11 +208,54 @@ def of_bulk(method: str, tail: str = "") -> Callable[[World], Iterator[Attempt]]
     return attempts
 
 
+def create_issuer(world: World) -> Iterator[Attempt]:
+    for parent in (world.victim.root, world.victim.tenant.issuer):
+        for kind in ("subordinate", "issuing"):
+            body = {
+                "name": f"Stolen {kind}", "kind": kind, "parent": parent,
+                "subject": {"commonName": "Stolen"},
+            }  # fmt: skip
+            yield Attempt("POST", "/v1/issuers", "issuer.unknown", body)
+    body = {"name": "x", "kind": "root", "subject": {"commonName": "x"}}
+    tenant = {**body, "tenant": world.victim.tenant.id}
+    yield Attempt("POST", "/v1/issuers", "request.unknown-field", tenant)
+
+
+def of_issuer(method: str, tail: str, body: object = None) -> Callable[[World], Iterator[Attempt]]:
+    """An act on the victim's issuers."""
+
+    def attempts(world: World) -> Iterator[Attempt]:
+        for identifier in (world.victim.tenant.issuer, world.victim.root):
+            yield Attempt(method, f"/v1/issuers/{identifier}/{tail}", "issuer.unknown", body)
+
+    return attempts
+
+
 def list_bulk(world: World) -> Iterator[Attempt]:
     yield Attempt("GET", "/v1/bulk", None)
     yield Attempt("GET", f"/v1/bulk?after={world.victim.bulk}z", None)
 
 
+def switch(act: str) -> Callable[[World], Iterator[Attempt]]:
+    """Nobody says whose issuance it is: it is one's own."""
+
+    def attempts(world: World) -> Iterator[Attempt]:
+        body = {"tenant": world.victim.tenant.id}
+        yield Attempt("POST", f"/v1/issuance/{act}", "request.malformed", body)
+
+    return attempts
+
+
+def of_platform(act: str) -> Callable[[World], Iterator[Attempt]]:
+    """What stops everybody."""
+
+    def attempts(_world: World) -> Iterator[Attempt]:
+        yield Attempt("POST", f"/v1/platform/{act}", "authorization.denied")
+
+    return attempts
+
+
+ROOT_PEM = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
 DOCUMENT = """
 name = "{name}"
 [validity]
@@ -357,6 +400,27 @@ CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
     ("POST", "/v1/bulk/{bulk}/cancel"): of_bulk("POST", "/cancel"),
     ("GET", "/v1/issuers"): list_own("/v1/issuers"),
     ("GET", "/v1/issuers/{issuer}"): get_issuer,
+    ("POST", "/v1/issuers"): create_issuer,
+    ("POST", "/v1/issuers/{issuer}/certificate"): of_issuer(
+        "POST", "certificate", {"certificate": ROOT_PEM}
+    ),
+    ("POST", "/v1/issuers/{issuer}/rekey"): of_issuer("POST", "rekey", {}),
+    ("POST", "/v1/issuers/{issuer}/disable"): of_issuer("POST", "disable"),
+    ("POST", "/v1/issuers/{issuer}/enable"): of_issuer("POST", "enable"),
+    ("POST", "/v1/issuers/{issuer}/retire"): of_issuer("POST", "retire"),
+    ("POST", "/v1/issuers/{issuer}/stop"): of_issuer("POST", "stop"),
+    ("POST", "/v1/issuers/{issuer}/resume"): of_issuer("POST", "resume"),
+    ("POST", "/v1/issuers/{issuer}/revoke"): of_issuer("POST", "revoke", {}),
+    ("PUT", "/v1/issuers/{issuer}/policies"): of_issuer(
+        "PUT", "policies", {"title": "CPS", "text": "stolen"}
+    ),
+    ("GET", "/v1/issuers/{issuer}/policies"): of_issuer("GET", "policies"),
+    ("POST", "/v1/issuance/stop"): switch("stop"),
+    ("POST", "/v1/issuance/resume"): switch("resume"),
+    ("POST", "/v1/platform/stop"): of_platform("stop"),
+    ("POST", "/v1/platform/resume"): of_platform("resume"),
+    ("POST", "/v1/tenants/{tenant}/stop"): change_tenant("stop"),
+    ("POST", "/v1/tenants/{tenant}/resume-issuance"): change_tenant("resume-issuance"),
     ("GET", "/v1/expiry-notices"): list_own("/v1/expiry-notices"),
     ("PUT", "/v1/expiry-notices"): set_notices,
     ("GET", "/v1/profiles"): list_own("/v1/profiles"),
@@ -390,9 +454,16 @@ OPERATORS = {
     ("POST", "/v1/tenants/{tenant}/tokens"),
     ("POST", "/v1/tenants/{tenant}/suspend"),
     ("POST", "/v1/tenants/{tenant}/resume"),
+    ("POST", "/v1/tenants/{tenant}/stop"),
+    ("POST", "/v1/tenants/{tenant}/resume-issuance"),
+    ("POST", "/v1/platform/stop"),
+    ("POST", "/v1/platform/resume"),
     ("GET", "/v1/tenants"),
 }
 EVENTS = {(each.method, each.path): each.event for each in OPERATIONS}
+
+
+BUSY = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -407,8 +478,9 @@ def victim(server: Server) -> Victim:
     root = next(each["id"] for each in tenant.issuers if each["id"] != tenant.issuer)
     authority = chain_of(revoked)[0]
     # The CRL that follows the revocation is an event of its own: it must be there before.
-    eventually(lambda: entry_of(crl_of(server.public, tenant.issuer, authority), revoked))
-    eventually(lambda: _settled(server, tenant, authority))
+    # Other journeys' tenants have lists to be made too.
+    eventually(lambda: entry_of(crl_of(server.public, tenant.issuer, authority), revoked), BUSY)
+    eventually(lambda: _settled(server, tenant, authority), BUSY)
     sent = tenant.caller.call(
         "POST", "/v1/bulk?act=revoke", octets=b"certificate\r\ncrt_x\r\n",
         headers={"Content-Type": "text/csv"},

@@ -85,7 +85,9 @@ class Site:
         """What a start says that must be refused."""
         process = spawn(self.data, *self.options(), *options)
         assert process.wait(REFUSED_SECONDS) != 0
-        return log_file(self.data).read_text().splitlines()[-1]
+        # The signer process writes there too, and may be the last to.
+        said = [line for line in log_file(self.data).read_text().splitlines() if "Error: " in line]
+        return said[-1]
 
     def _tool(self, name: str, *arguments: str | Path) -> None:
         tool = require("postgresql", "its own tools take the backup").with_name(name)

@@ -12,8 +12,9 @@ from tegata.profiles.document_form import canonical_form
 from tegata.signers.profile_book import ProfileBook, ProfileMissing
 from tests.profiles.test_documents import GOOD
 
-ROOT, ISSUING, RESPONDER = (
+ROOT, SUBORDINATE, ISSUING, RESPONDER = (
     KeyPurpose.ROOT_CA,
+    KeyPurpose.SUBORDINATE_CA,
     KeyPurpose.ISSUING_CA,
     KeyPurpose.OCSP_RESPONDER,
 )
@@ -36,7 +37,7 @@ def test_a_tenants_document_is_known_by_its_digest_once_it_was_read() -> None:
     assert refusal(book, OWN.name, ISSUING) is ProblemCode.KEY_PURPOSE_REFUSED
 
 
-@pytest.mark.parametrize("purpose", [ROOT, RESPONDER], ids=str)
+@pytest.mark.parametrize("purpose", [ROOT, SUBORDINATE, RESPONDER], ids=str)
 def test_a_tenants_document_is_for_issuing_keys_only(purpose: KeyPurpose) -> None:
     book = ProfileBook()
     book.load(canonical_form(OWN))
@@ -69,8 +70,9 @@ def test_a_built_in_profile_is_for_the_keys_that_its_kind_says(name: str) -> Non
         assert book.get(name, allowed.copy().pop()) is profile
     expected = {
         KeyPurpose.ROOT_CA: {ROOT},
-        KeyPurpose.ISSUING_CA: {ROOT},
-        KeyPurpose.OCSP_RESPONDER: {ROOT, ISSUING},
+        KeyPurpose.SUBORDINATE_CA: {ROOT, SUBORDINATE},
+        KeyPurpose.ISSUING_CA: {ROOT, SUBORDINATE},
+        KeyPurpose.OCSP_RESPONDER: {ROOT, SUBORDINATE, ISSUING},
         None: {ISSUING},
     }
     assert allowed == expected[profile.subject_purpose]

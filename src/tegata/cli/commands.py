@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tegata.cli.authorities import ca_group, resume, stop
 from tegata.cli.bulk import bulk_group
 from tegata.cli.client import Client
 from tegata.cli.connection import FILE, F, connected, item_path
@@ -300,6 +301,9 @@ CLIENT_COMMANDS: tuple[click.Command, ...] = (
     certificate,
     bulk_group,
     issuer_group,
+    ca_group,
+    stop,
+    resume,
     profile_group,
     notice_group,
     token_group,

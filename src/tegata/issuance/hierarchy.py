@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from tegata.issuance.model import Draft, IssuedCertificate, Issuer
+from tegata.issuance.model import Draft, IssuedCertificate, Issuer, LinkKind, NewAuthority
 from tegata.issuance.ports import CertificateSigner, IssuanceStore, IssuanceUnit
 from tegata.issuance.rules import responder_algorithm, validity_period
-from tegata.issuance.service import IssuanceService
+from tegata.issuance.service import Accompany, IssuanceService
 from tegata.kernel.event import AuditEvent, Decision
 from tegata.kernel.ids import IssuerId, encode_id, time_ordered
 from tegata.kernel.ports import Clock, Randomness
@@ -17,12 +17,18 @@ from tegata.kernel.signing import KeyAlgorithm, KeyPurpose, SignatureAlgorithm, 
 from tegata.pkix import oids
 from tegata.pkix.extensions import key_identifier
 from tegata.pkix.names import encode_name, name_text, parse_name
-from tegata.profiles.catalogue import ISSUING_CA, OCSP_RESPONDER, ROOT_CA
+from tegata.profiles.authority import AuthorityBounds, bounded_profile
+from tegata.profiles.catalogue import ISSUING_CA, OCSP_RESPONDER, ROOT_CA, SUBORDINATE_CA
 from tegata.profiles.model import IssuerFacts, Profile
 
 # A responder's certificate is replaced when this much of its life is left.
 RESPONDER_RENEWAL = timedelta(days=10)
 _NO_REQUEST = bytes(32)
+_PROFILES = {
+    KeyPurpose.ROOT_CA: ROOT_CA,
+    KeyPurpose.SUBORDINATE_CA: SUBORDINATE_CA,
+    KeyPurpose.ISSUING_CA: ISSUING_CA,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +54,14 @@ class HierarchyService:
         Raises `Problem(key.algorithm-refused)` when they do not go together, or the key store
         does not do them.
         """
-        subject = _ca_subject(organization, "Root CA")
-        key = await self.signer.create_key(
-            scope.tenant,
+        new = NewAuthority(
+            f"{organization} Root CA",
             KeyPurpose.ROOT_CA,
-            subject,
-            algorithm=algorithm,
-            signature_algorithm=signature_algorithm,
+            _ca_subject(organization, "Root CA"),
+            algorithm,
+            signature_algorithm,
         )
-        not_before, not_after = validity_period(ROOT_CA, self.clock.now(), None)
-        root = self._unborn(scope, f"{organization} Root CA", None, key, subject, not_before)
-        draft = _draft(ROOT_CA, subject, key, not_before, not_after)
-        return await self._establish(scope, root, root, draft)
+        return await self.establish(scope, None, new)
 
     async def create_issuing_ca(
         self,
@@ -73,29 +75,70 @@ class HierarchyService:
 
         Its algorithms are as for a root, and need not be its parent's.
         """
-        subject = _ca_subject(organization, "Issuing CA")
-        key = await self.signer.create_key(
-            scope.tenant,
+        new = NewAuthority(
+            f"{organization} Issuing CA",
             KeyPurpose.ISSUING_CA,
-            subject,
-            algorithm=algorithm,
-            signature_algorithm=signature_algorithm,
+            _ca_subject(organization, "Issuing CA"),
+            algorithm,
+            signature_algorithm,
         )
-        not_before, not_after = validity_period(
-            ISSUING_CA, self.clock.now(), parent.facts.not_after
+        return await self.establish(scope, parent, new)
+
+    async def establish(
+        self,
+        scope: TenantScope,
+        parent: Issuer | None,
+        new: NewAuthority,
+        digest: bytes = _NO_REQUEST,
+        accompany: Accompany | None = None,
+    ) -> Issuer:
+        """A CA of any kind: its key, its certificate and its row. Its responder and its lists
+        are to follow; the unit that records it has them wanted."""
+        key = await self.create_key(scope, new)
+        profile = _PROFILES[new.purpose]
+        period = profile if new.validity is None else replace(profile, validity=new.validity)
+        # Who asks for no period gets what the parent's leaves; who asks for too much is refused.
+        end = parent.facts.not_after if parent is not None and new.validity is None else None
+        not_before, not_after = validity_period(period, self.clock.now(), end)
+        unborn = self._unborn(scope, parent, key, new, not_before)
+        draft = _draft(
+            bounded_profile(profile, new.bounds), new.subject, key, not_before, not_after
         )
-        issuing = self._unborn(
-            scope, f"{organization} Issuing CA", parent, key, subject, not_before
+        signer = parent if parent is not None else unborn
+        return await self._establish(scope, signer, unborn, draft, digest, accompany)
+
+    async def create_key(self, scope: TenantScope, new: NewAuthority) -> SigningKey:
+        """A key that may sign as the new CA, and as nobody else."""
+        return await self.signer.create_key(
+            scope.tenant,
+            new.purpose,
+            new.subject,
+            algorithm=new.algorithm,
+            signature_algorithm=new.signature_algorithm,
+            bounds=new.bounds,
         )
-        draft = _draft(ISSUING_CA, subject, key, not_before, not_after)
-        return await self._establish(scope, parent, issuing, draft)
+
+    async def link(
+        self, scope: TenantScope, signer: Issuer, subject: Issuer, kind: LinkKind, owner: IssuerId
+    ) -> None:
+        """A certificate that joins two generations of a root (RFC 4210 section 4.4)."""
+        now = self.clock.now()
+        not_before, end = validity_period(ROOT_CA, now, signer.facts.not_after)
+        if subject.facts.not_after is not None:
+            end = min(end, subject.facts.not_after)
+        profile = bounded_profile(ROOT_CA, subject.bounds)
+        draft = _draft(profile, subject.facts.subject, subject.key, not_before, end)
+
+        def accompany(unit: IssuanceUnit, issued: IssuedCertificate) -> None:
+            unit.add_issuer_certificate(owner, kind, 0, issued.der)
+
+        await self.issuance.issue(scope, signer, draft, _NO_REQUEST, accompany)
 
     async def renew_responder(self, scope: TenantScope, issuer: Issuer) -> None:
         """A new delegated OCSP responder for an issuer (RFC 6960 section 4.2.2.2)."""
         name = parse_name(issuer.facts.subject)
-        organization = next(
-            each.value for rdn in name for each in rdn if each.attribute_type == oids.ORGANIZATION
-        )
+        given = {each.attribute_type: each.value for rdn in name for each in rdn}
+        organization = given.get(oids.ORGANIZATION, issuer.name)
         now = self.clock.now()
         subject = _ca_subject(organization, f"OCSP {now:%Y%m%d%H%M%S}")
         authority = issuer.facts.subject, issuer.key.public_key
@@ -115,72 +158,92 @@ class HierarchyService:
 
         await self.issuance.issue(scope, issuer, draft, _NO_REQUEST, accompany)
 
+    def new_id(self) -> IssuerId:
+        """An id for an issuer."""
+        milliseconds = int(self.clock.now().timestamp() * 1000)
+        octets = time_ordered(milliseconds, self.randomness.octets(10))
+        return IssuerId(encode_id("iss", octets))
+
     def _unborn(
         self,
         scope: TenantScope,
-        name: str,
         parent: Issuer | None,
         key: SigningKey,
-        subject: bytes,
+        new: NewAuthority,
         not_before: datetime,
     ) -> Issuer:
-        milliseconds = int(self.clock.now().timestamp() * 1000)
-        identifier = encode_id("iss", time_ordered(milliseconds, self.randomness.octets(10)))
-        ocsp, crl, ca_issuers = self.store.issuer_urls(IssuerId(identifier))
+        identifier = self.new_id()
+        ocsp, crl, ca_issuers = self.store.issuer_urls(identifier)
+        bounds = new.bounds or AuthorityBounds()
         return Issuer(
-            id=IssuerId(identifier),
+            id=identifier,
             tenant=scope.tenant,
-            name=name,
+            name=new.name,
             parent=parent.id if parent is not None else None,
             key=key,
             certificate=b"",
             chain=parent.chain if parent is not None else (),
             facts=IssuerFacts(
-                subject, key_identifier(key.public_key), None, key.signature_algorithm
+                new.subject,
+                key_identifier(key.public_key),
+                None,
+                key.signature_algorithm,
+                bounds.every_constraint,
+                0 if new.purpose is KeyPurpose.ISSUING_CA else bounds.path_length,
             ),
             not_before=not_before,
             ocsp_url=ocsp,
             crl_url=crl,
             ca_issuers_url=ca_issuers,
+            bounds=new.bounds,
+            predecessor=new.predecessor,
+            ancestors=(parent.id, *parent.ancestors) if parent is not None else (),
         )
 
     async def _establish(
-        self, scope: TenantScope, signer: Issuer, unborn: Issuer, draft: Draft
+        self,
+        scope: TenantScope,
+        signer: Issuer,
+        unborn: Issuer,
+        draft: Draft,
+        digest: bytes,
+        more: Accompany | None,
     ) -> Issuer:
         now = self.clock.now()
 
         def born(certificate: bytes) -> Issuer:
-            return Issuer(
-                id=unborn.id,
-                tenant=unborn.tenant,
-                name=unborn.name,
-                parent=unborn.parent,
-                key=unborn.key,
+            return replace(
+                unborn,
                 certificate=certificate,
                 chain=(certificate, *unborn.chain),
                 facts=replace(unborn.facts, not_after=draft.not_after),
                 not_before=draft.not_before,
-                ocsp_url=unborn.ocsp_url,
-                crl_url=unborn.crl_url,
-                ca_issuers_url=unborn.ca_issuers_url,
             )
 
         def accompany(unit: IssuanceUnit, issued: IssuedCertificate) -> None:
             unit.add_signing_key(unborn.key, now)
             unit.add_issuer(born(issued.der), now)
-            unit.audit(
-                AuditEvent(
-                    actor=scope.actor,
-                    action="issuance:issuer:create",
-                    decision=Decision.ALLOWED,
-                    subject=f"issuer:{unborn.id}",
-                    request_digest=_NO_REQUEST,
-                    private={"name": unborn.name},
-                )
-            )
+            unit.want_issuer_work(unborn.id, now)
+            unit.audit(issuer_event(scope, "create", unborn.id, digest, {"name": unborn.name}))
+            if more is not None:
+                more(unit, issued)
 
-        issued = await self.issuance.issue(scope, signer, draft, _NO_REQUEST, accompany)
+        issued = await self.issuance.issue(scope, signer, draft, digest, accompany)
         return born(issued.der)
+
+
+def issuer_event(
+    scope: TenantScope, act: str, issuer: IssuerId, digest: bytes, private: dict[str, str]
+) -> AuditEvent:
+    """What the record says of an act on an issuer."""
+    return AuditEvent(
+        actor=scope.actor,
+        action=f"issuance:issuer:{act}",
+        decision=Decision.ALLOWED,
+        subject=f"issuer:{issuer}",
+        request_digest=digest,
+        private=private,
+    )
 
 
 def _ca_subject(organization: str, role: str) -> bytes:

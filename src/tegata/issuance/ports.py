@@ -7,7 +7,15 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from tegata.issuance.model import IssuedCertificate, Issuer, VoidSerial
+from tegata.issuance.model import (
+    IssuedCertificate,
+    Issuer,
+    LinkKind,
+    PendingAuthority,
+    PolicyDocument,
+    Stop,
+    VoidSerial,
+)
 from tegata.issuance.serials import SerialBlock
 from tegata.issuance.shards import Shard
 from tegata.kernel.event import AuditEvent
@@ -15,6 +23,7 @@ from tegata.kernel.ids import BlockId, IssuerId, NodeId, TenantId
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import KeyAlgorithm, KeyPurpose, SignatureAlgorithm, SigningKey
 from tegata.pkix.names import GeneralName
+from tegata.profiles.authority import AuthorityBounds
 from tegata.profiles.model import Profile
 
 
@@ -29,10 +38,11 @@ class CertificateSigner(Protocol):
         authority: tuple[bytes, bytes] = (b"", b""),
         algorithm: KeyAlgorithm = KeyAlgorithm.P256,
         signature_algorithm: SignatureAlgorithm | None = None,
+        bounds: AuthorityBounds | None = None,
     ) -> SigningKey:
         """A new key for one tenant, purpose and subject (DER Name). `authority` is a responder's
-        CA: its subject and public key. Without a signature algorithm it signs as keys of its
-        algorithm usually do.
+        CA: its subject and public key; `bounds` are a CA's. Without a signature algorithm it
+        signs as keys of its algorithm usually do.
 
         Raises `Problem(key.algorithm-refused)` for what the key store does not do.
         """
@@ -47,6 +57,14 @@ class CertificateSigner(Protocol):
         self, key: SigningKey, profile: Profile, tbs: bytes, block: BlockId, counter: int
     ) -> bytes:
         """A signature over a linted TBSCertificate; refuses what the key may not sign."""
+        ...
+
+    async def load_key(self, key: SigningKey) -> None:
+        """Have the signer see a key that it may be asked to certify."""
+        ...
+
+    async def sign_request(self, key: SigningKey, info: bytes) -> bytes:
+        """A signature over a CertificationRequestInfo for the key itself."""
         ...
 
 
@@ -109,6 +127,40 @@ class IssuanceUnit(Protocol):
         """Record, or replace, the OCSP responder of an issuer."""
         ...
 
+    def essential(self) -> None:
+        """Let this unit use the disk space kept in reserve."""
+        ...
+
+    def add_pending_issuer(self, pending: PendingAuthority, now: datetime) -> None:
+        """Record an issuer that waits for its certificate."""
+        ...
+
+    def remove_pending_issuer(self, issuer: IssuerId) -> None:
+        """It waits no more; the unit conflicts when it did not."""
+        ...
+
+    def add_issuer_certificate(
+        self, issuer: IssuerId, kind: LinkKind, place: int, der: bytes
+    ) -> None:
+        """Record a further certificate of an issuer."""
+        ...
+
+    def want_issuer_work(self, issuer: IssuerId, now: datetime) -> None:
+        """Have the timetable make an issuer whole, should nobody else do."""
+        ...
+
+    def add_stop(self, stop: Stop) -> None:
+        """Record a stop of the unit's tenant's; the unit conflicts when it stands."""
+        ...
+
+    def remove_stop(self, stop: Stop) -> None:
+        """Take a stop of the unit's tenant's back; the unit conflicts when there is none."""
+        ...
+
+    def add_policy(self, document: PolicyDocument) -> None:
+        """Record a version of a policy document; the unit conflicts when it stands."""
+        ...
+
     async def commit(self) -> None:
         """Apply everything durably, or raise `Problem` and apply nothing."""
         ...
@@ -136,7 +188,9 @@ class OpenBlock(Protocol):
 class IssuanceStore(Protocol):
     """Reads of issuance, and its units."""
 
-    def open_unit(self, scope: TenantScope) -> AbstractAsyncContextManager[IssuanceUnit]:
+    def open_unit(
+        self, scope: TenantScope, *, essential: bool = False
+    ) -> AbstractAsyncContextManager[IssuanceUnit]:
         """A unit that applies nothing unless `commit` is reached.
 
         Raises `Problem(storage.exhausted)` when new work must not start.
@@ -171,4 +225,42 @@ class IssuanceStore(Protocol):
 
     def issuer_urls(self, issuer: IssuerId) -> tuple[str, str, str]:
         """The OCSP, CRL and CA-issuers URLs that an issuer's certificates carry."""
+        ...
+
+
+class AuthorityStore(IssuanceStore, Protocol):
+    """Reads of what stands around issuers."""
+
+    async def has_responder(self, scope: TenantScope, issuer: IssuerId) -> bool:
+        """Whether an issuer has an OCSP responder."""
+        ...
+
+    async def find_pending_issuer(
+        self, scope: TenantScope, issuer: IssuerId
+    ) -> PendingAuthority | None:
+        """An issuer that waits for its certificate."""
+        ...
+
+    async def list_pending_issuers(self, scope: TenantScope) -> Sequence[PendingAuthority]:
+        """The tenant's issuers that wait for certificates, oldest first."""
+        ...
+
+    async def list_issuer_certificates(
+        self, scope: TenantScope, issuer: IssuerId
+    ) -> Sequence[tuple[LinkKind, bytes]]:
+        """An issuer's further certificates (DER)."""
+        ...
+
+    async def list_stops(self) -> Sequence[Stop]:
+        """All stops of all tenants."""
+        ...
+
+    async def list_policies(
+        self, scope: TenantScope, issuer: IssuerId, newest: int | None, limit: int
+    ) -> Sequence[PolicyDocument]:
+        """An issuer's policy documents, newest first, from a version on down."""
+        ...
+
+    async def newest_policy(self, scope: TenantScope, issuer: IssuerId) -> int:
+        """The number of the newest version; 0 when there is none."""
         ...

@@ -25,6 +25,7 @@ from tegata.pkix.extensions import (
     subject_alternative_name,
     subject_key_identifier,
 )
+from tegata.pkix.name_constraints import escapes
 from tegata.profiles.further_extensions import profiled_extensions
 from tegata.profiles.lint import lint
 from tegata.profiles.model import NO_EXPIRATION, CertificateKind, IssuerFacts, Profile
@@ -143,11 +144,18 @@ def draft_findings(
 
 
 def require_within_issuer(draft: Draft, issuer: IssuerFacts) -> None:
-    """`Problem(lint.refused)` for a draft that would outlive its issuer."""
-    if draft.profile.no_expiration:
-        return
-    if issuer.not_after is not None and draft.not_after > issuer.not_after:
+    """`Problem(lint.refused)` for a draft that would outlive its issuer, or escape its names."""
+    end = None if draft.profile.no_expiration else issuer.not_after
+    if end is not None and draft.not_after > end:
         raise Problem(ProblemCode.LINT_REFUSED, "notAfter is later than the issuer's")
+    for constraints in issuer.constraints:
+        # The signer knows what our own CAs above demand, not what somebody else's do.
+        name = escapes(draft.names, constraints)
+        if name is not None:
+            raise Problem(
+                ProblemCode.LINT_REFUSED,
+                f"{name.kind}:{name.value} is not a name that the issuer may certify",
+            )
 
 
 def under_serial(linted: Linted, place: ReservedSerial, issuer: IssuerFacts) -> Reserved:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from tegata.issuance.gate import IssuanceGate
 from tegata.issuance.model import (
     Draft,
     IssuedCertificate,
@@ -49,6 +50,7 @@ class IssuanceService:
     serials: SerialReserve
     clock: Clock
     randomness: Randomness
+    gate: IssuanceGate = field(default_factory=IssuanceGate)
     _templates: OrderedDict[tuple[object, ...], CertificateTemplate] = field(
         default_factory=OrderedDict
     )
@@ -62,6 +64,9 @@ class IssuanceService:
         accompany: Accompany | None = None,
     ) -> IssuedCertificate:
         """Issue one certificate; it is durable and audited before this returns."""
+        if not draft.profile.ocsp_no_check:
+            # The status of what was issued goes on; a responder is part of that.
+            self.gate.require_open(issuer, self.clock.now())
         # What could not be recorded must not be signed.
         self.store.require_room()
         linted = self._lint(issuer, draft)

@@ -23,10 +23,14 @@ class ActKind(StrEnum):
     TENANT_RESUMED = "tenant-resumed"
     KEY_REFUSED = "key-refused"
     CRL_NUMBERED = "crl-numbered"
+    ISSUANCE_STOPPED = "issuance-stopped"
+    ISSUANCE_RESUMED = "issuance-resumed"
 
 
 # Those that take an earlier act back: replayed only when they are known to have been done.
-LIFTING = frozenset({ActKind.CERTIFICATE_RELEASED, ActKind.TENANT_RESUMED})
+LIFTING = frozenset(
+    {ActKind.CERTIFICATE_RELEASED, ActKind.TENANT_RESUMED, ActKind.ISSUANCE_RESUMED}
+)
 
 Value = str | int | bytes | None
 

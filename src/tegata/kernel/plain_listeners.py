@@ -22,6 +22,11 @@ class PlainRoute:
 PLAIN_ROUTES = (
     PlainRoute("/ocsp", "OCSP", "RFC 6960 appendix A.1; RFC 9919 section 5"),
     PlainRoute("/crl/", "certificate revocation lists", "RFC 5280 sections 4.2.1.13 and 8"),
+    PlainRoute(
+        "/repository/",
+        "repositories: certificates, CRLs, policies",
+        "RFC 3647 section 4.2; RFC 5280 section 4.2.1.4 (CPS pointer)",
+    ),
     PlainRoute("/ca/", "certificates of CAs", "RFC 5280 sections 4.2.2.1 and 8"),
 )
 

@@ -15,6 +15,7 @@ class KeyPurpose(StrEnum):
     """What a key may sign, checked by the signer process itself."""
 
     ROOT_CA = "root-ca"
+    SUBORDINATE_CA = "subordinate-ca"
     ISSUING_CA = "issuing-ca"
     OCSP_RESPONDER = "ocsp-responder"
 

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from tegata.issuance.authorities import AuthorityService
+from tegata.issuance.gate import IssuanceGate
 from tegata.issuance.hierarchy import RESPONDER_RENEWAL, HierarchyService
 from tegata.issuance.reserve import SerialReserve
 from tegata.issuance.service import IssuanceService
@@ -65,6 +67,7 @@ class Platform:
     serials: SerialReserve
     issuance: IssuanceService
     hierarchy: HierarchyService
+    authorities: AuthorityService
     enrolment: EnrolmentService
     renewal: RenewalService
     server_keys: ServerKeyService
@@ -159,7 +162,8 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
     jobs = JobQueue(database, node)
     timetable = _schedule(jobs, clock)
     serials = SerialReserve(store, signer, clock, node)
-    issuance = IssuanceService(store, signer, serials, clock, randomness)
+    gate = IssuanceGate()
+    issuance = IssuanceService(store, signer, serials, clock, randomness, gate)
     hierarchy = HierarchyService(store, signer, issuance, clock, randomness)
     crls = CrlService(store, signer, clock)
     key_list = KeyListFile(settings.key_list)
@@ -182,6 +186,9 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         serials=serials,
         issuance=issuance,
         hierarchy=hierarchy,
+        authorities=AuthorityService(
+            store, hierarchy, signer, gate, clock, crls.ensure_published, timetable
+        ),
         enrolment=enrolment,
         renewal=renewal,
         server_keys=ServerKeyService(store, profiles, enrolment, MemoryKeyMaker()),

@@ -14,7 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tegata.issuance.repository import RepositoryService
 from tegata.kernel.plain_listeners import plain_route
+from tegata.kernel.problem import Problem, ProblemCode
 from tegata.main.backup import DataLock
 from tegata.main.bootstrap import ApiTls, Demo, ensure_demo, ensure_platform
 from tegata.main.composition import Platform, compose
@@ -28,6 +30,7 @@ from tegata.main.worker import StatusWatch, Upkeep, Worker
 from tegata.protocols.crl.endpoints import CrlDoor
 from tegata.protocols.http import Application, PlainApplication
 from tegata.protocols.ocsp.endpoints import OcspDoor
+from tegata.protocols.repository.endpoints import RepositoryDoor
 from tegata.protocols.rest.application import RestApplication
 from tegata.protocols.rest.operation import Services
 from tegata.store.key_list import KeyListError
@@ -138,6 +141,7 @@ def _listeners(
         platform.renewal,
         platform.server_keys,
         platform.bulk,
+        platform.authorities,
         platform.profiles,
         platform.revocation,
         platform.refused_keys,
@@ -173,7 +177,14 @@ def _upkeep(platform: Platform, settings: Settings, tls: ApiTls) -> Upkeep:
 def public_application(platform: Platform) -> Application:
     """What is served in plain HTTP: nothing that the table does not name."""
     ocsp = OcspDoor(platform.ocsp, platform.presigned, platform.clock)
-    routes = (*ocsp.routes(), *CrlDoor(platform.crls).routes())
+    repository = RepositoryService(
+        platform.authorities, platform.store.tenant_of, platform.crls.shards
+    )
+    routes = (
+        *ocsp.routes(),
+        *CrlDoor(platform.crls).routes(),
+        *RepositoryDoor(repository).routes(),
+    )
     for route in routes:
         if plain_route(route.path) is None:
             raise SettingsError(f"{route.path} may not be served without TLS")
@@ -197,6 +208,7 @@ async def _release_jobs(platform: Platform) -> None:
 
 async def _settle(platform: Platform, settings: Settings, stop: asyncio.Event) -> None:
     """Bring in order what an earlier run, or an older database, has left."""
+    await platform.authorities.refresh()
     if settings.production and settings.journal is None:
         _LOG.warning("no --journal: if this disk is lost, a backup cannot be served")
     restored = await recover(platform, settings, stop)
@@ -206,7 +218,14 @@ async def _settle(platform: Platform, settings: Settings, stop: asyncio.Event) -
         await replace_stale_lists(platform)
         # It may be one of the certificates that have no record any more.
         (settings.data / "tls" / "api.pem").unlink(missing_ok=True)
-    await platform.tenants.complete_openings()
+    await platform.authorities.refresh()
+    try:
+        await platform.tenants.complete_openings()
+    except Problem as problem:
+        if problem.code is not ProblemCode.ISSUANCE_STOPPED:
+            raise
+        # Who could lift the stop must be able to: the opening waits for the next start.
+        _LOG.warning("a tenant stays half open: %s", problem)
 
 
 async def _settle_blocks(platform: Platform) -> None:

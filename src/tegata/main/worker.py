@@ -139,6 +139,9 @@ class Worker:
                 return NO_NEXT_UPDATE if is_final(crl) else now + CRL_PERIOD
             case jobs.RESPONDER_JOB:
                 scope = platform_acts(job.tenant, "ocsp")
+                until = await self._platform.store.responder_until(scope, issuer)
+                if until is not None and now < until - RESPONDER_RENEWAL:
+                    return until - RESPONDER_RENEWAL
                 found = await self._platform.store.get_issuer(scope, issuer)
                 await self._platform.hierarchy.renew_responder(scope, found)
                 return now + OCSP_RESPONDER.validity - RESPONDER_RENEWAL
@@ -154,7 +157,8 @@ class Worker:
 
 
 class StatusWatch:
-    """Withdraws pre-signed answers about certificates whose status another node changed."""
+    """Withdraws pre-signed answers about certificates whose status another node changed, and
+    learns who has been stopped."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
@@ -185,6 +189,7 @@ class StatusWatch:
 
     async def _look(self) -> None:
         platform, now = self._platform, self._platform.clock.now()
+        await platform.authorities.refresh()
         changes = await platform.status_feed.changes(self._seen - _FEED_BACK)
         if changes is None:
             platform.presigned.clear()

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.profiles.document import parse_document
-from tegata.profiles.model import Profile
+from tegata.profiles.model import CertificateKind, Profile
 
 # In the order in which they are listed.
 _NAMES = (
@@ -31,6 +31,8 @@ ISSUING_CA = CATALOGUE["issuing-ca"]
 OCSP_RESPONDER = CATALOGUE["ocsp-responder"]
 TLS_SERVER = CATALOGUE["tls-server"]
 TLS_CLIENT = CATALOGUE["tls-client"]
+
+CA_PROFILES = frozenset(name for name, each in CATALOGUE.items() if each.kind is CertificateKind.CA)
 
 
 def get_profile(name: str) -> Profile:

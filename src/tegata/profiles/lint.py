@@ -10,6 +10,7 @@ from tegata.pkix import oids
 from tegata.pkix.certificate import parse_tbs_certificate
 from tegata.pkix.der import DerError
 from tegata.profiles import (
+    authority,
     basic_fields,
     further_extensions,
     public_key,
@@ -38,6 +39,8 @@ SHAPE_RULES: Sequence[Rule] = (
     usage.status_can_be_found,
     further_extensions.extensions_as_profiled,
     public_key.key_kind_allowed,
+    authority.path_length_within_issuer,
+    authority.constraints_within_issuer,
 )
 # What these look at differs from certificate to certificate.
 CERTIFICATE_RULES: Sequence[Rule] = (
@@ -54,13 +57,14 @@ CERTIFICATE_RULES: Sequence[Rule] = (
     public_key.rsa_key_long_enough,
     public_key.subject_key_identifier_matches,
     security_identifier.security_identifier_as_profiled,
+    authority.names_within_constraints,
 )
 RULES: Sequence[Rule] = (*SHAPE_RULES, *CERTIFICATE_RULES)
 _VARYING = frozenset(
     {oids.SUBJECT_ALTERNATIVE_NAME, oids.SUBJECT_KEY_IDENTIFIER, oids.NTDS_CA_SECURITY}
 )
 _SHAPES_KEPT = 4096
-_REVISION = 3
+_REVISION = 5
 
 Shape = tuple[object, ...]
 
@@ -102,6 +106,8 @@ def _shape(subject: Subject) -> Shape:
         subject.issuer.subject,
         subject.issuer.key_identifier,
         subject.issuer.signature_algorithm,
+        subject.issuer.path_length,
+        subject.issuer.constraints,
         tbs.version,
         tbs.signature,
         tbs.issuer,

@@ -122,19 +122,23 @@ class Profile:
     def subject_purpose(self) -> KeyPurpose | None:
         """What its subject's key is made for, where that must be a key of ours."""
         if self.kind is CertificateKind.CA:
-            return KeyPurpose.ROOT_CA if self.self_signed else KeyPurpose.ISSUING_CA
+            if self.self_signed:
+                return KeyPurpose.ROOT_CA
+            return KeyPurpose.ISSUING_CA if self.path_length == 0 else KeyPurpose.SUBORDINATE_CA
         return KeyPurpose.OCSP_RESPONDER if self.ocsp_no_check else None
 
 
 @dataclass(frozen=True, slots=True)
 class IssuerFacts:
-    """What a rule must know of the issuer: its name, key identifier, end (if known), and how
-    its key signs."""
+    """What a rule must know of the issuer: its name, key identifier, end (if known), how its
+    key signs, the name constraints that bind it (its own and those above), and its path length."""
 
     subject: bytes
     key_identifier: bytes
     not_after: datetime | None
     signature_algorithm: SignatureAlgorithm
+    constraints: tuple[NameConstraints, ...] = ()
+    path_length: int | None = None
 
 
 # Not slotted: what several rules read is parsed once and kept in the instance.

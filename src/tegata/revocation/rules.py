@@ -44,10 +44,13 @@ _GIVEN = frozenset(
 )
 
 
-def parse_reason(name: str) -> RevocationReason:
-    """A reason by its name in RFC 5280; `Problem(revocation.reason-unknown)` for others."""
+def parse_reason(name: str, *, of_ca: bool = False) -> RevocationReason:
+    """A reason by its name in RFC 5280; `Problem(revocation.reason-unknown)` for others. Only a
+    CA's certificate is revoked for cACompromise, and it is not put on hold."""
     reason = REASON_BY_NAME.get(name)
-    if reason not in _GIVEN:
+    if of_ca and reason is RevocationReason.CA_COMPROMISE:
+        return reason
+    if reason not in _GIVEN or (of_ca and reason is RevocationReason.CERTIFICATE_HOLD):
         allowed = ", ".join(sorted(each.text for each in _GIVEN))
         raise Problem(ProblemCode.REASON_UNKNOWN, f"one of {allowed}")
     assert reason is not None

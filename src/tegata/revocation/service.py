@@ -21,6 +21,7 @@ from tegata.pkix.ocsp import (
     encode_ocsp_response,
     encode_response_data,
 )
+from tegata.profiles.catalogue import CA_PROFILES
 from tegata.revocation.model import CertificateStatus, Status, StatusAuthority
 from tegata.revocation.ports import RevocationStore, RevocationUnit, StatusSigner
 from tegata.revocation.rules import (
@@ -33,6 +34,7 @@ from tegata.revocation.rules import (
 )
 from tegata.revocation.signatures import require_valid
 
+_COMPROMISED = frozenset({RevocationReason.KEY_COMPROMISE, RevocationReason.CA_COMPROMISE})
 # What else is to become true with a change of status.
 Also = Callable[[RevocationUnit, IssuedCertificate], None]
 
@@ -60,8 +62,8 @@ class RevocationService:
         Raises `Problem` with certificate.unknown, revocation.reason-unknown,
         revocation.invalidity-date or certificate.already-revoked.
         """
-        given = parse_reason(reason)
         found = await self.store.get_certificate(scope, certificate)
+        given = parse_reason(reason, of_ca=found.profile in CA_PROFILES)
         now = self.clock.now()
         invalid_since = require_invalidity(invalid_since, found, now)
         held = await self._require_revocable(scope, found, given)
@@ -74,7 +76,7 @@ class RevocationService:
             else:
                 unit.replace_hold(revocation)
             unit.want_crls(found.issuer, found.shard, now)
-            if given is RevocationReason.KEY_COMPROMISE:
+            if given in _COMPROMISED:
                 # The key must not come back under a new certificate.
                 unit.add_refused_key(spki_sha256(found.der), RefusalGround.COMPROMISE, now)
             unit.audit(_event(scope, "revoke", found, request_digest, given, invalid_since))
@@ -88,7 +90,7 @@ class RevocationService:
                     await self._require_revocable(scope, found, given)
                     raise Problem(ProblemCode.CONFLICT, "try again") from problem
                 raise
-        if given is RevocationReason.KEY_COMPROMISE:
+        if given in _COMPROMISED:
             self.store.forget_refused_keys(scope.tenant)
         status = CertificateStatus(Status.REVOKED, revocation.revoked_at, given, invalid_since)
         return found, status

@@ -28,6 +28,7 @@ from tegata.kernel.signing import (
     SigningKey,
     choose_signature_algorithm,
 )
+from tegata.profiles.authority import AuthorityBounds
 from tegata.profiles.document_form import canonical_form
 from tegata.profiles.lint import RULE_SET
 from tegata.profiles.model import Profile
@@ -150,13 +151,16 @@ class SignerClient:
         authority: tuple[bytes, bytes] = (b"", b""),
         algorithm: KeyAlgorithm = KeyAlgorithm.P256,
         signature_algorithm: SignatureAlgorithm | None = None,
+        bounds: AuthorityBounds | None = None,
     ) -> SigningKey:
         """Make a key. `authority` is a responder's CA: its subject and public key.
 
         Raises `Problem(key.algorithm-refused)` for what the key store does not do.
         """
         chosen = choose_signature_algorithm(algorithm, signature_algorithm)
-        request = messages.CreateKey(tenant, purpose, algorithm, chosen, subject, *authority)
+        request = messages.CreateKey(
+            tenant, purpose, algorithm, chosen, subject, *authority, bounds
+        )
         created = await self._create(request)
         made = SigningKey(
             KeyId(created.key),
@@ -224,6 +228,15 @@ class SignerClient:
             # The signer was started again after it had made the subject's key: it must see it.
             await self._call(messages.LoadKey(subject.id, subject.sealed), messages.Done)
             return (await self._call(request, messages.Octets, key)).value
+
+    async def load_key(self, key: SigningKey) -> None:
+        """Have the signer see a key that it may be asked to certify."""
+        await self._call(messages.LoadKey(key.id, key.sealed), messages.Done)
+
+    async def sign_request(self, key: SigningKey, info: bytes) -> bytes:
+        """Sign a CertificationRequestInfo for the key itself."""
+        request = messages.SignRequest(key.id, key.tenant, info)
+        return (await self._call(request, messages.Octets, key)).value
 
     async def sign_crl(self, key: SigningKey, tbs: bytes) -> bytes:
         """Sign a TBSCertList."""

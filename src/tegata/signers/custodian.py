@@ -30,6 +30,8 @@ from tegata.pkix.crl_reader import parse_tbs_cert_list
 from tegata.pkix.der import DerError
 from tegata.pkix.extensions import key_identifier
 from tegata.pkix.ocsp import issuer_hashes, parse_response_data, responder_key_hash
+from tegata.pkix.request_info import parse_request_info
+from tegata.profiles.authority import AuthorityBounds, bounded_profile
 from tegata.profiles.lint import RULE_SET, Lint
 from tegata.profiles.model import IssuerFacts, Profile, Subject
 from tegata.signers import messages
@@ -41,7 +43,10 @@ from tegata.signers.sealing import RecordSealer
 # The clocks of caller and signer are the same machine's; this much covers a slow queue.
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
-_CA_PURPOSES = frozenset({KeyPurpose.ROOT_CA, KeyPurpose.ISSUING_CA})
+_CA_PURPOSES = frozenset({KeyPurpose.ROOT_CA, KeyPurpose.SUBORDINATE_CA, KeyPurpose.ISSUING_CA})
+
+# What a CA may do whose key was made without bounds of its own.
+_UNBOUND = {KeyPurpose.ISSUING_CA: AuthorityBounds(path_length=0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,7 @@ class Custodian:
             authority_public_key=request.authority_public_key,
             back_end=self._back_end.name,
             secret=secret,
+            bounds=request.bounds,
         )
         sealed = self._sealer.seal(msgspec.msgpack.encode(record), f"signing-key|{key}")
         self._load(key, record)
@@ -204,30 +210,43 @@ class Custodian:
             tbs = parse_tbs_certificate(request.tbs)
         except DerError as error:
             raise Problem(ProblemCode.LINT_REFUSED, "not a TBSCertificate") from error
+        profile = self._own_subject(profile, tbs, key)
         subject = Subject(tbs, profile, key.facts)
         findings = self._lint.findings(subject)
         if findings:
             raise Problem(ProblemCode.LINT_REFUSED, findings[0].message, findings)
-        self._require_own_subject(profile, tbs, key)
         if tbs.serial >> 128 & 0xFFFF != expiry_month(tbs.not_after):
             raise Problem(ProblemCode.SERIAL_NOT_RESERVED, "reserved for another month of expiry")
         self._reservations.take(BlockId(request.block), request.counter, tbs.serial, key.id)
         return Permission(key, request.tbs)
 
-    def _require_own_subject(self, profile: Profile, tbs: TbsCertificate, key: LoadedKey) -> None:
-        """A CA's or responder's certificate is only for a key that was made here to be one."""
+    def _own_subject(self, profile: Profile, tbs: TbsCertificate, key: LoadedKey) -> Profile:
+        """A CA's or responder's certificate is only for a key that was made here to be one; its
+        profile is bounded as its key is, and no looser than the key that signs."""
         purpose = profile.subject_purpose
         if purpose is None:
-            return
+            return profile
         for subject in self._keys.values():
             record = subject.record
             if record.public_key != tbs.public_key:
                 continue
             answers_for = record.authority_public_key in (b"", key.record.public_key)
             own = record.tenant == key.record.tenant and record.subject == tbs.subject
-            if record.purpose == purpose and own and answers_for:
-                return
+            if record.purpose == purpose and own and answers_for and _inherits(subject, key):
+                return bounded_profile(profile, record.bounds)
         raise Problem(ProblemCode.KEY_PURPOSE_REFUSED, "not for a key that was made to be one")
+
+    def may_sign_request(self, request: messages.SignRequest) -> Permission:
+        """Check a CertificationRequestInfo: a CA's key asks for its own name and key, and for
+        nothing but extensions."""
+        key = self._key(request.key, request.tenant, _CA_PURPOSES)
+        try:
+            info = parse_request_info(request.info)
+        except DerError as error:
+            raise Problem(ProblemCode.LINT_REFUSED, "not a CertificationRequestInfo") from error
+        if (info.subject, info.public_key) != (key.record.subject, key.record.public_key):
+            raise Problem(ProblemCode.KEY_PURPOSE_REFUSED, "a request for another key or name")
+        return Permission(key, request.info)
 
     def may_sign_crl(self, request: messages.SignCrl) -> Permission:
         """Check a TBSCertList: a CA key, its own name, its algorithm, the present time."""
@@ -280,11 +299,14 @@ class Custodian:
     def _load(self, key: KeyId, record: KeyRecord) -> None:
         if record.back_end != self._back_end.name:
             raise ValueError(f"the key lives in {record.back_end}")
+        bounds = record.bounds or _UNBOUND.get(KeyPurpose(record.purpose), AuthorityBounds())
         facts = IssuerFacts(
             record.subject,
             key_identifier(record.public_key),
             None,
             SignatureAlgorithm(record.signature_algorithm),
+            bounds.every_constraint,
+            bounds.path_length,
         )
         self._keys[key] = LoadedKey(key, record, self._back_end.open(record), facts)
 
@@ -302,6 +324,13 @@ class Custodian:
 
     def _milliseconds(self) -> int:
         return int(self._clock.now().timestamp() * 1000)
+
+
+def _inherits(subject: LoadedKey, key: LoadedKey) -> bool:
+    """Whether a CA below is bound by all that binds the one that signs for it."""
+    if subject is key or subject.record.purpose == KeyPurpose.OCSP_RESPONDER:
+        return True
+    return set(key.facts.constraints) <= set(subject.facts.constraints)
 
 
 def _data_key_context(request: messages.CreateDataKey | messages.UnwrapDataKey) -> str:

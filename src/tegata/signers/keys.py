@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from tegata.kernel.ids import KeyId
 from tegata.kernel.signing import KeyAlgorithm, SignatureAlgorithm
 from tegata.pkix.algorithms import SCHEMES
+from tegata.profiles.authority import AuthorityBounds
 
 _PrivateKey = (
     ec.EllipticCurvePrivateKey
@@ -63,6 +64,7 @@ class KeyRecord(msgspec.Struct, forbid_unknown_fields=True):
     authority_public_key: bytes
     back_end: str
     secret: bytes
+    bounds: AuthorityBounds | None = None
 
 
 class PrivateKey(Protocol):

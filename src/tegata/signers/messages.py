@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from tegata.kernel.problem import ProblemCode
+from tegata.profiles.authority import AuthorityBounds
 
 # A CRL of some four million entries.
 FRAME_MAXIMUM = 256 * 1024 * 1024
@@ -17,7 +18,8 @@ class CreateKey(msgspec.Struct, tag="create-key", forbid_unknown_fields=True):
     """Make a key pair that may sign for one tenant, one purpose and one subject (DER Name).
 
     `algorithm` and `signature_algorithm` are names of `kernel.signing`. An OCSP responder names
-    the CA it answers for: its subject and SubjectPublicKeyInfo.
+    the CA it answers for: its subject and SubjectPublicKeyInfo. A CA's key may be bound to less
+    than its profile says.
     """
 
     tenant: str
@@ -27,6 +29,7 @@ class CreateKey(msgspec.Struct, tag="create-key", forbid_unknown_fields=True):
     subject: bytes
     authority_subject: bytes = b""
     authority_public_key: bytes = b""
+    bounds: AuthorityBounds | None = None
 
 
 class LoadKey(msgspec.Struct, tag="load-key", forbid_unknown_fields=True):
@@ -76,6 +79,14 @@ class SignCertificate(msgspec.Struct, tag="sign-certificate", forbid_unknown_fie
     linted: bytes
 
 
+class SignRequest(msgspec.Struct, tag="sign-request", forbid_unknown_fields=True):
+    """Sign a whole CertificationRequestInfo (RFC 2986) for a CA's own key."""
+
+    key: str
+    tenant: str
+    info: bytes
+
+
 class SignCrl(msgspec.Struct, tag="sign-crl", forbid_unknown_fields=True):
     """Sign a whole TBSCertList."""
 
@@ -116,9 +127,8 @@ class Ping(msgspec.Struct, tag="ping", forbid_unknown_fields=True):
 
 
 Administration = CreateKey | CreateDataKey | UnwrapDataKey | ListKeys | ListReserved | Ping
-Request = (
-    SignCertificate | SignCrl | SignResponse | Reserve | LoadKey | LoadProfile | Administration
-)
+Signing = SignCertificate | SignRequest | SignCrl | SignResponse
+Request = Signing | Reserve | LoadKey | LoadProfile | Administration
 
 
 class Envelope(msgspec.Struct, array_like=True):

@@ -101,6 +101,8 @@ class SignerProtocol(asyncio.Protocol):
         match request:
             case messages.SignCertificate():
                 return custodian.may_sign_certificate(request)
+            case messages.SignRequest():
+                return custodian.may_sign_request(request)
             case messages.SignResponse():
                 return custodian.may_sign_response(request)
             case messages.SignCrl():

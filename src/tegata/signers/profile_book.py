@@ -21,7 +21,15 @@ _KEPT = 4096
 # others, which are subscribers'.
 _SIGNS = {
     KeyPurpose.ROOT_CA: frozenset(
-        {KeyPurpose.ROOT_CA, KeyPurpose.ISSUING_CA, KeyPurpose.OCSP_RESPONDER}
+        {
+            KeyPurpose.ROOT_CA,
+            KeyPurpose.SUBORDINATE_CA,
+            KeyPurpose.ISSUING_CA,
+            KeyPurpose.OCSP_RESPONDER,
+        }
+    ),
+    KeyPurpose.SUBORDINATE_CA: frozenset(
+        {KeyPurpose.SUBORDINATE_CA, KeyPurpose.ISSUING_CA, KeyPurpose.OCSP_RESPONDER}
     ),
     KeyPurpose.ISSUING_CA: frozenset({None, KeyPurpose.OCSP_RESPONDER}),
     KeyPurpose.OCSP_RESPONDER: frozenset[KeyPurpose | None](),

@@ -96,10 +96,28 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         "sealed": _provider("destroyed with the issuer", "sealing key"),
     },
     "issuer": {
-        **_all(_provider(_CA_RECORDS), "tenant", "id", "parent", "signing_key", "created_at"),
+        **_all(
+            _provider(_CA_RECORDS),
+            "tenant", "id", "parent", "signing_key", "predecessor", "created_at",
+        ),
         "name": _customer(_CA_RECORDS),
-        "certificate": _public(_CA_RECORDS),
+        **_all(_public(_CA_RECORDS), "certificate", "bounds"),
     },
+    "pending_issuer": {
+        **_all(_provider(_TENANT_LIFE), "tenant", "id", "signing_key", "created_at"),
+        **_all(_customer(_TENANT_LIFE), "name", "subject", "request", "bounds"),
+    },
+    "issuer_certificate": _all(
+        _public(_CA_RECORDS), "tenant", "issuer", "kind", "place", "certificate"
+    ),
+    "issuance_stop": _all(
+        _public("until it is lifted"), "tenant", "stopped_tenant", "issuer", "cause", "since"
+    ),
+    "issuer_policy": _all(
+        _public(_CA_RECORDS),
+        "tenant", "issuer", "version", "title", "language", "media_type", "content",
+        "published_at",
+    ),
     "issuer_directory": _all(
         _public(_CA_RECORDS), "issuer", "tenant", "sha1_key", "sha256_key", "certificate"
     ),

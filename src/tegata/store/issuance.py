@@ -33,14 +33,18 @@ from tegata.kernel.month import expiry_month
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import DataKeyKind, Sealer
-from tegata.pkix.certificate import parse_certificate, parse_tbs_certificate
-from tegata.pkix.extensions import key_identifier, subject_public_key
+from tegata.pkix.extensions import subject_public_key
 from tegata.pkix.names import GeneralName, GeneralNameKind
-from tegata.profiles.model import IssuerFacts
 from tegata.revocation.rules import revocation_of_void
 from tegata.store import schema
+from tegata.store.authorities import (
+    AuthorityReads,
+    AuthorityWrites,
+    encode_bounds,
+    issuer_from_row,
+)
 from tegata.store.instants import from_milliseconds, to_milliseconds
-from tegata.store.keys import KEY_COLUMNS, key_from_row
+from tegata.store.keys import KEY_COLUMNS
 from tegata.store.schema import (
     certificate,
     certificate_der,
@@ -54,7 +58,14 @@ from tegata.store.shards import COUNT_CHANGE, THIS_CHANGE, ShardReads, ShardWrit
 from tegata.store.statement import Row, Statement, typed
 
 _TENANT: BindParameter[str] = bindparam("tenant")
-_ISSUER_COLUMNS = (issuer.c.id, issuer.c.name, issuer.c.parent, issuer.c.certificate)
+_ISSUER_COLUMNS = (
+    issuer.c.id,
+    issuer.c.name,
+    issuer.c.parent,
+    issuer.c.certificate,
+    issuer.c.bounds,
+    issuer.c.predecessor,
+)
 _ISSUERS_WITH_KEYS = (
     select(*_ISSUER_COLUMNS, *KEY_COLUMNS)
     .join(
@@ -196,7 +207,7 @@ def certificate_from_row(tenant: TenantId, row: Row) -> IssuedCertificate:
     )
 
 
-class IssuanceReads(ShardReads):
+class IssuanceReads(ShardReads, AuthorityReads):
     """Issuers, blocks and certificates of one tenant."""
 
     def __init__(self) -> None:
@@ -217,9 +228,12 @@ class IssuanceReads(ShardReads):
         if not rows:
             raise Problem(ProblemCode.ISSUER_UNKNOWN, "no such issuer")
         parent = rows[0][2]
-        above = (await self.get_issuer(scope, IssuerId(parent))).chain if parent else ()
+        above = await self.get_issuer(scope, IssuerId(parent)) if parent else None
+        outside = () if above is not None else await self.certificates_above(scope, issuer)
         # An issuer's row never changes, so it may be kept as long as there is room.
-        found = self._issuers[key] = self._issuer(rows[0], above)
+        found = self._issuers[key] = issuer_from_row(
+            rows[0], above, outside, self.issuer_urls(issuer)
+        )
         if len(self._issuers) > _CACHE:
             self._issuers.popitem(last=False)
         return found
@@ -228,31 +242,6 @@ class IssuanceReads(ShardReads):
         """The tenant's issuers, oldest first."""
         rows = await self.database.fetch(scope.tenant, _LIST_ISSUERS, {})
         return [await self.get_issuer(scope, IssuerId(row[0])) for row in rows]
-
-    def _issuer(self, row: Row, above: tuple[bytes, ...]) -> Issuer:
-        identifier, name, parent, der = row[:4]
-        key = key_from_row(row[4:])
-        tbs = parse_tbs_certificate(parse_certificate(bytes(der)).tbs)
-        ocsp, crl, ca_issuers = self.issuer_urls(IssuerId(identifier))
-        return Issuer(
-            id=IssuerId(identifier),
-            tenant=key.tenant,
-            name=name,
-            parent=IssuerId(parent) if parent else None,
-            key=key,
-            certificate=bytes(der),
-            chain=(bytes(der), *above),
-            facts=IssuerFacts(
-                tbs.subject,
-                key_identifier(tbs.public_key),
-                tbs.not_after,
-                key.signature_algorithm,
-            ),
-            not_before=tbs.not_before,
-            ocsp_url=ocsp,
-            crl_url=crl,
-            ca_issuers_url=ca_issuers,
-        )
 
     async def open_blocks(self, scope: TenantScope, node: NodeId) -> Sequence[StoredBlock]:
         """The tenant's blocks that this node left open."""
@@ -291,7 +280,7 @@ def _block(row: Row, sealer: Sealer) -> StoredBlock:
     return StoredBlock(IssuerId(issuer_id), block, shard)
 
 
-class IssuanceWrites(ShardWrites):
+class IssuanceWrites(ShardWrites, AuthorityWrites):
     """Issuers, blocks and certificates in a unit."""
 
     def add_serial_block(
@@ -384,6 +373,8 @@ class IssuanceWrites(ShardWrites):
             parent=issuer.parent,
             signing_key=issuer.key.id,
             certificate=issuer.certificate,
+            bounds=encode_bounds(issuer.bounds),
+            predecessor=issuer.predecessor,
             created_at=to_milliseconds(now),
         )
         key = subject_public_key(issuer.key.public_key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypeVar
 
+from tegata.issuance.model import Stop, StopCause
 from tegata.issuance.serials import serial_octets, serial_text
 from tegata.kernel.ids import CertificateId, IssuerId, TenantId, TokenId
 from tegata.kernel.negative import ActKind, NegativeAct, Value
@@ -120,6 +121,30 @@ def numbered_act(tenant: TenantId, issuer: IssuerId, crl_number: int) -> Negativ
     """A CRL number is used (of whatever scope: after a restore all go on above the highest)."""
     values: dict[str, Value] = {"issuer": issuer, "number": crl_number}
     return NegativeAct(ActKind.CRL_NUMBERED, tenant, f"crl:{issuer}/{crl_number}", values)
+
+
+def stop_act(stop: Stop, *, lifted: bool) -> NegativeAct:
+    """An issuer, a tenant or everybody is to issue nothing, or may again."""
+    values: dict[str, Value] = {
+        "stopped_tenant": stop.tenant or "",
+        "issuer": stop.issuer or "",
+        "cause": stop.cause.value,
+        "since": to_milliseconds(stop.since),
+    }
+    kind = ActKind.ISSUANCE_RESUMED if lifted else ActKind.ISSUANCE_STOPPED
+    subject = f"issuance-stop:{stop.tenant or ''}/{stop.issuer or ''}/{stop.cause}"
+    return NegativeAct(kind, stop.owner, subject, values)
+
+
+def stop_from(act: NegativeAct) -> Stop:
+    """The stop of an act."""
+    return Stop(
+        owner=act.tenant,
+        tenant=TenantId(text(act, "stopped_tenant")) or None,
+        issuer=IssuerId(text(act, "issuer")) or None,
+        cause=StopCause(text(act, "cause")),
+        since=from_milliseconds(number(act, "since")),
+    )
 
 
 def text(act: NegativeAct, name: str) -> str:

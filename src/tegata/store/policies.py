@@ -29,6 +29,9 @@ _GRANTS = {
     "certificate_der": "SELECT, INSERT, DELETE",
     "audit_event": "SELECT, INSERT",
     "status_change": "SELECT, INSERT, DELETE",
+    "issuance_stop": "SELECT, INSERT, DELETE",
+    # What a version of a policy said stays as it was.
+    "issuer_policy": "SELECT, INSERT",
     # A version of a profile is retired, which nothing else of it can be.
     "profile": "SELECT, INSERT, UPDATE (retired_at), DELETE",
 }
@@ -60,6 +63,12 @@ def _policies(table: Table) -> list[str]:
             f"{name}_read": "FOR SELECT USING (true)",
             f"{name}_insert": f"FOR INSERT WITH CHECK ({own})",
             f"{name}_update": f"FOR UPDATE USING ({own}) WITH CHECK ({own})",
+            f"{name}_delete": f"FOR DELETE USING ({own})",
+        }
+    elif name == "issuance_stop":
+        policies = {
+            f"{name}_read": "FOR SELECT USING (true)",
+            f"{name}_insert": f"FOR INSERT WITH CHECK ({own})",
             f"{name}_delete": f"FOR DELETE USING ({own})",
         }
     elif name == "status_change":

@@ -16,8 +16,9 @@ from tegata.kernel.scope import TenantScope, platform_acts
 from tegata.kernel.signing import RefusalGround
 from tegata.pkix.crl import RevocationReason
 from tegata.revocation.model import CertificateStatus, Release, Revocation
+from tegata.store.authorities import is_among
 from tegata.store.instants import from_milliseconds
-from tegata.store.negative import number, octets, release_from, revocation_from, text
+from tegata.store.negative import number, octets, release_from, revocation_from, stop_from, text
 from tegata.store.schema import issuer, serial_block
 from tegata.store.statement import Statement
 from tegata.store.store import Store, Unit
@@ -141,6 +142,20 @@ async def _number_crl(_store: Store, _scope: TenantScope, act: NegativeAct) -> E
     return lambda unit: unit.raise_crl_floor(numbered, used)
 
 
+async def _stop_issuance(store: Store, _scope: TenantScope, act: NegativeAct) -> Effect | None:
+    stop = stop_from(act)
+    if is_among(stop, await store.list_stops()):
+        return None
+    return lambda unit: unit.add_stop(stop)
+
+
+async def _resume_issuance(store: Store, _scope: TenantScope, act: NegativeAct) -> Effect | None:
+    stop = stop_from(act)
+    if not is_among(stop, await store.list_stops()):
+        return None
+    return lambda unit: unit.remove_stop(stop)
+
+
 REPLAYS: Mapping[ActKind, Replay] = {
     ActKind.CERTIFICATE_REVOKED: _revoke_certificate,
     ActKind.CERTIFICATE_RELEASED: _release_certificate,
@@ -149,6 +164,8 @@ REPLAYS: Mapping[ActKind, Replay] = {
     ActKind.TENANT_RESUMED: _resume_tenant,
     ActKind.KEY_REFUSED: _refuse_key,
     ActKind.CRL_NUMBERED: _number_crl,
+    ActKind.ISSUANCE_STOPPED: _stop_issuance,
+    ActKind.ISSUANCE_RESUMED: _resume_issuance,
 }
 # Numbers are used so often that their return is counted, not recorded one by one.
 _UNRECORDED = frozenset({ActKind.CRL_NUMBERED})

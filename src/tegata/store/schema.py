@@ -105,8 +105,63 @@ issuer = Table(
     _text("parent", nullable=True),
     _text("signing_key"),
     _octets("certificate"),
+    _octets("bounds", nullable=True),
+    _text("predecessor", nullable=True),
     _number("created_at"),
     PrimaryKeyConstraint("tenant", "id"),
+)
+
+# CAs that wait for a certificate from elsewhere.
+pending_issuer = Table(
+    "pending_issuer",
+    metadata,
+    _text("tenant"),
+    _text("id"),
+    _text("name"),
+    _text("signing_key"),
+    _octets("subject"),
+    _octets("request"),
+    _octets("bounds", nullable=True),
+    _number("created_at"),
+    PrimaryKeyConstraint("tenant", "id"),
+)
+
+# Certificates beside an issuer's own: of CAs elsewhere above it, and between its generations.
+issuer_certificate = Table(
+    "issuer_certificate",
+    metadata,
+    _text("tenant"),
+    _text("issuer"),
+    _text("kind"),
+    Column("place", Integer, nullable=False, autoincrement=False),
+    _octets("certificate"),
+    PrimaryKeyConstraint("tenant", "issuer", "kind", "place"),
+)
+
+# Who issues nothing: an issuer, a whole tenant, or (both empty) anybody. `tenant` has set it.
+issuance_stop = Table(
+    "issuance_stop",
+    metadata,
+    _text("tenant"),
+    _text("stopped_tenant"),
+    _text("issuer"),
+    _text("cause"),
+    _number("since"),
+    PrimaryKeyConstraint("tenant", "stopped_tenant", "issuer", "cause"),
+)
+
+issuer_policy = Table(
+    "issuer_policy",
+    metadata,
+    _text("tenant"),
+    _text("issuer"),
+    Column("version", Integer, nullable=False, autoincrement=False),
+    _text("title"),
+    _text("language"),
+    _text("media_type"),
+    _text("content"),
+    _number("published_at"),
+    PrimaryKeyConstraint("tenant", "issuer", "version"),
 )
 
 # Public: who issues is written in every certificate. It is how a status request, which names
@@ -524,6 +579,7 @@ negative_act = Table(
 # Tables without a row policy, and why. Every other table is one tenant's.
 SHARED_TABLES = {
     "issuer_directory": "public: names the tenant of an issuer for requests that cannot",
+    "issuance_stop": "public: ids of who issues nothing; every node reads all tenants'",
     "status_change": "public: serial numbers as CRLs list them; every node reads all tenants'",
     "job": "provider: ids only; a worker takes the next due job of any tenant",
     "node": "provider: the platform's own nodes",

@@ -34,6 +34,8 @@ class Action(StrEnum):
     CERTIFICATES_READ = "certificates.read"
     CERTIFICATES_REVOKE = "certificates.revoke"
     ISSUERS_READ = "issuers.read"
+    ISSUERS_MANAGE = "issuers.manage"
+    ISSUANCE_STOP = "issuance.stop"
     NOTICES_MANAGE = "notices.manage"
     PROFILES_READ = "profiles.read"
     PROFILES_MANAGE = "profiles.manage"

@@ -30,10 +30,15 @@ _UNAUTHORIZED = {
     ProblemCode.TENANT_EXISTS,
     ProblemCode.TOKEN_UNKNOWN,
     ProblemCode.ISSUER_UNKNOWN,
+    ProblemCode.POLICY_UNKNOWN,
     ProblemCode.PROFILE_UNKNOWN,
     ProblemCode.CERTIFICATE_UNKNOWN,
 }
 _INTERNAL = {
+    ProblemCode.ISSUER_EXISTS,
+    ProblemCode.ISSUER_INACTIVE,
+    ProblemCode.ISSUER_CERTIFICATE_REFUSED,
+    ProblemCode.ISSUANCE_STOPPED,
     ProblemCode.PROFILE_INVALID,
     ProblemCode.PROFILE_BUILT_IN,
     ProblemCode.MAIL_UNAVAILABLE,

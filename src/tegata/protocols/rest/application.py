@@ -11,7 +11,15 @@ from tegata import __version__
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.wording import choose_language, translate
 from tegata.protocols.http import MethodNotAllowed, Prepared, Request, Response, Route, Router
-from tegata.protocols.rest import bulk, certificates, notices, profiles, refused_keys, tenancy
+from tegata.protocols.rest import (
+    authorities,
+    bulk,
+    certificates,
+    notices,
+    profiles,
+    refused_keys,
+    tenancy,
+)
 from tegata.protocols.rest.bodies import Health
 from tegata.protocols.rest.openapi import openapi_document
 from tegata.protocols.rest.operation import Endpoint, Operation, Services
@@ -23,6 +31,7 @@ UNDER_WAY_MAXIMUM = 1024
 OPERATIONS: tuple[Operation[Any], ...] = (
     *certificates.OPERATIONS,
     *bulk.OPERATIONS,
+    *authorities.OPERATIONS,
     *profiles.OPERATIONS,
     *refused_keys.OPERATIONS,
     *notices.OPERATIONS,

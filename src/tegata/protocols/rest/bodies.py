@@ -178,31 +178,6 @@ class CertificatePage(msgspec.Struct):
     next: str | None
 
 
-class IssuerBody(msgspec.Struct):
-    """A certification authority."""
-
-    id: str
-    name: str
-    kind: str
-    key_algorithm: str
-    signature_algorithm: str
-    parent: str | None
-    not_before: str
-    not_after: str
-    certificate: str
-    chain: list[str]
-    ocsp_url: str
-    crl_url: str
-    ca_issuers_url: str
-
-
-class IssuerPage(msgspec.Struct):
-    """The tenant's certification authorities, oldest first."""
-
-    items: list[IssuerBody]
-    next: str | None
-
-
 class TokenBody(msgspec.Struct, omit_defaults=True):
     """A token. `secret` is its text, given once, when it is made."""
 
@@ -321,25 +296,6 @@ def _revocation(status: CertificateStatus) -> RevocationBody | None:
         return None
     since = instant_text(status.invalid_since) if status.invalid_since is not None else None
     return RevocationBody(instant_text(status.revoked_at), status.reason.text, since)
-
-
-def issuer_body(issuer: Issuer) -> IssuerBody:
-    """An issuer as it is answered."""
-    return IssuerBody(
-        id=issuer.id,
-        name=issuer.name,
-        kind=issuer.key.purpose,
-        key_algorithm=issuer.key.algorithm,
-        signature_algorithm=issuer.key.signature_algorithm,
-        parent=issuer.parent,
-        not_before=instant_text(issuer.not_before),
-        not_after=instant_text(issuer.facts.not_after) if issuer.facts.not_after else "",
-        certificate=encode_pem("CERTIFICATE", issuer.certificate),
-        chain=[encode_pem("CERTIFICATE", der) for der in issuer.chain[1:]],
-        ocsp_url=issuer.ocsp_url,
-        crl_url=issuer.crl_url,
-        ca_issuers_url=issuer.ca_issuers_url,
-    )
 
 
 def token_body(token: Token, secret: str | msgspec.UnsetType = msgspec.UNSET) -> TokenBody:

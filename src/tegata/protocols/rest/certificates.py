@@ -7,17 +7,15 @@ from typing import Any
 from tegata.issuance.model import IssuedCertificate, Issuer
 from tegata.kernel.ids import CertificateId, IssuerId
 from tegata.kernel.problem import Problem, ProblemCode
+from tegata.profiles.catalogue import CA_PROFILES
 from tegata.protocols.rest.bodies import (
     CertificateBody,
     CertificatePage,
-    IssuerBody,
-    IssuerPage,
     NewCertificate,
     RekeyRequest,
     RevocationRequest,
     certificate_body,
     certificate_item,
-    issuer_body,
 )
 from tegata.protocols.rest.download import FORMS, chosen_form, download
 from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation, Parameter
@@ -25,6 +23,7 @@ from tegata.protocols.rest.search import SEARCH_PARAMETERS, certificate_query
 from tegata.protocols.rest.server_keys import issue_with_server_key
 from tegata.registration.model import Succession
 from tegata.revocation.model import CertificateStatus, Status
+from tegata.revocation.rules import parse_reason
 from tegata.tenancy.model import Action
 
 
@@ -119,6 +118,10 @@ async def revoke_certificate(call: Call[RevocationRequest]) -> Answer:
         scope, CertificateId(call.path["certificate"])
     )
     call.principal.require_issuer(issuer.id)
+    if certificate.profile in CA_PROFILES:
+        parse_reason(call.body.reason, of_ca=True)
+        # First it issues no more: a crash between the two leaves nothing that goes on.
+        await call.services.authorities.stop_revoked(scope, certificate.der, call.digest)
     revoked, status = await call.services.revocation.revoke(
         scope, certificate.id, call.body.reason, call.digest, call.body.invalidity_date
     )
@@ -134,21 +137,6 @@ async def release_certificate(call: Call[NoBody]) -> Answer:
     call.principal.require_issuer(issuer.id)
     released, status = await call.services.revocation.release(scope, certificate.id, call.digest)
     return Answer(certificate_body(released, issuer, status))
-
-
-async def list_issuers(call: Call[NoBody]) -> Answer:
-    """The tenant's certification authorities."""
-    issuers = await call.services.enrolment.list_issuers(call.principal.scope)
-    visible = [issuer for issuer in issuers if call.principal.sees_issuer(issuer.id)]
-    return Answer(IssuerPage([issuer_body(issuer) for issuer in visible], None))
-
-
-async def get_issuer(call: Call[NoBody]) -> Answer:
-    """One certification authority."""
-    issuer = IssuerId(call.path["issuer"])
-    call.principal.require_issuer(issuer)
-    found = await call.services.enrolment.get_issuer(call.principal.scope, issuer)
-    return Answer(issuer_body(found))
 
 
 OPERATIONS = (
@@ -193,13 +181,5 @@ OPERATIONS = (
         "Release a certificate that is on hold", Action.CERTIFICATES_REVOKE,
         "revocation:certificate:release",
         NoBody, CertificateBody, 200, release_certificate,
-    ),
-    Operation(
-        "GET", "/v1/issuers", "listIssuers", "List certification authorities",
-        Action.ISSUERS_READ, "issuance:issuer:list", NoBody, IssuerPage, 200, list_issuers,
-    ),
-    Operation(
-        "GET", "/v1/issuers/{issuer}", "getIssuer", "Get a certification authority",
-        Action.ISSUERS_READ, "issuance:issuer:get", NoBody, IssuerBody, 200, get_issuer,
     ),
 )  # fmt: skip

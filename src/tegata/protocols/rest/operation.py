@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from tegata.issuance.authorities import AuthorityService
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.wording import choose_language
 from tegata.protocols.http import Request, Response
@@ -46,6 +47,7 @@ class Services:
     renewal: RenewalService
     server_keys: ServerKeyService
     bulk: BulkService
+    authorities: AuthorityService
     profiles: ProfileService
     revocation: RevocationService
     refused_keys: RefusedKeyService

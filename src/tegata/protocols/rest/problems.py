@@ -38,6 +38,13 @@ TABLE = {
     ProblemCode.TENANT_EXISTS: HttpProblem(409, "The tenant exists already"),
     ProblemCode.TOKEN_UNKNOWN: HttpProblem(404, "There is no such token"),
     ProblemCode.ISSUER_UNKNOWN: HttpProblem(404, "There is no such issuer"),
+    ProblemCode.ISSUER_EXISTS: HttpProblem(409, "An issuer of this name exists already"),
+    ProblemCode.ISSUER_INACTIVE: HttpProblem(409, "The issuer does not issue any more"),
+    ProblemCode.ISSUER_CERTIFICATE_REFUSED: HttpProblem(
+        422, "The certificate is not one for this issuer"
+    ),
+    ProblemCode.ISSUANCE_STOPPED: HttpProblem(409, "Issuance is stopped"),
+    ProblemCode.POLICY_UNKNOWN: HttpProblem(404, "There is no such policy document"),
     ProblemCode.PROFILE_UNKNOWN: HttpProblem(404, "There is no such certificate profile"),
     ProblemCode.PROFILE_INVALID: HttpProblem(422, "The profile document is not valid"),
     ProblemCode.PROFILE_BUILT_IN: HttpProblem(409, "The profile comes with the software"),

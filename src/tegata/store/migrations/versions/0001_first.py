@@ -45,6 +45,7 @@ def upgrade(op: Operations) -> None:
     _tenancy(op)
     _profiles(op)
     _issuers(op)
+    _authorities(op)
     _serials(op)
     _certificates(op)
     _status(op)
@@ -124,6 +125,8 @@ def _issuers(op: Operations) -> None:
         _text("parent", nullable=True),
         _text("signing_key"),
         _octets("certificate"),
+        _octets("bounds", nullable=True),
+        _text("predecessor", nullable=True),
         _number("created_at"),
         PrimaryKeyConstraint("tenant", "id"),
     )
@@ -147,6 +150,51 @@ def _issuers(op: Operations) -> None:
         _number("not_after"),
         _number("created_at"),
         PrimaryKeyConstraint("tenant", "issuer"),
+    )
+
+
+def _authorities(op: Operations) -> None:
+    op.create_table(
+        "pending_issuer",
+        _text("tenant"),
+        _text("id"),
+        _text("name"),
+        _text("signing_key"),
+        _octets("subject"),
+        _octets("request"),
+        _octets("bounds", nullable=True),
+        _number("created_at"),
+        PrimaryKeyConstraint("tenant", "id"),
+    )
+    op.create_table(
+        "issuer_certificate",
+        _text("tenant"),
+        _text("issuer"),
+        _text("kind"),
+        _small("place"),
+        _octets("certificate"),
+        PrimaryKeyConstraint("tenant", "issuer", "kind", "place"),
+    )
+    op.create_table(
+        "issuance_stop",
+        _text("tenant"),
+        _text("stopped_tenant"),
+        _text("issuer"),
+        _text("cause"),
+        _number("since"),
+        PrimaryKeyConstraint("tenant", "stopped_tenant", "issuer", "cause"),
+    )
+    op.create_table(
+        "issuer_policy",
+        _text("tenant"),
+        _text("issuer"),
+        _small("version"),
+        _text("title"),
+        _text("language"),
+        _text("media_type"),
+        _text("content"),
+        _number("published_at"),
+        PrimaryKeyConstraint("tenant", "issuer", "version"),
     )
 
 
