@@ -13,7 +13,8 @@ from tegata.profiles.authority import AuthorityBounds, bounded_profile
 from tegata.profiles.catalogue import ISSUING_CA, SUBORDINATE_CA, TLS_SERVER
 from tegata.profiles.lint import lint
 from tegata.profiles.model import IssuerFacts, Profile
-from tests.profiles.variants import Variant, issuer_of
+from tests.issuance.drafts import issuer_of
+from tests.profiles.variants import Variant
 
 
 def codes(profile: Profile, issuer: IssuerFacts) -> list[str]:
