@@ -117,7 +117,9 @@ def test_a_key_that_was_refused_meanwhile_is_not_renewed(tenant: Tenant) -> None
 def test_a_renewal_is_an_event_beside_that_of_the_new_certificate(tenant: Tenant) -> None:
     first = tenant.issue(make_csr("event.example.test", kind=FRESH))
     act(tenant, first["id"], "renew")
-    assert [fact["action"] for fact in tenant.caller.facts()[-2:]] == [
+    actions = [fact["action"] for fact in tenant.caller.facts()]
+    # Lists may be published meanwhile.
+    assert [each for each in actions if each.partition(":")[2].startswith("certificate:")][-2:] == [
         "issuance:certificate:issue",
         "registration:certificate:renew",
     ]
