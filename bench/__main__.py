@@ -26,6 +26,7 @@ import psycopg
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from bench.bulk import BulkFigure, bench_bulk
 from bench.crl import bench_crl
 from bench.issuing import issue_plan, requests_for
 from bench.platform import Running, children, cpu_seconds, load, running
@@ -83,6 +84,7 @@ class Bench:
         self.csrs = requests_for(64)
         self.figures: list[Figure] = []
         self.searches: list[SearchFigure] = []
+        self.bulk: list[BulkFigure] = []
 
     def measure(
         self, name: str, run: Running, plan: dict[str, Any], floor: float, database: list[int]
@@ -166,6 +168,7 @@ def bench_sqlite(bench: Bench, folder: Path, certificates: int) -> None:
             requests=500,
         )  # fmt: skip
         bench.status(run, folder)
+        bench.bulk.append(bench_bulk("bulk issue, SQLite", run))
         context = run.context
     begun = time.perf_counter()
     preload_sqlite(data, context["tenant"], [context["issuer"]], certificates)
@@ -242,6 +245,7 @@ def main() -> None:
         "figures": [asdict(figure) for figure in bench.figures],
         "crl": asdict(crl),
         "searches": [asdict(figure) for figure in bench.searches],
+        "bulk": [asdict(figure) for figure in bench.bulk],
     }
     target = Path("var/bench.json")
     target.parent.mkdir(exist_ok=True)

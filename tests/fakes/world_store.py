@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -35,6 +35,8 @@ from tegata.registration.model import (
     CertificateQuery,
     ProfileVersion,
     RefusedKey,
+    Replacement,
+    Succession,
 )
 from tegata.registration.ports import EarlierRequest, RecentCertificate
 from tegata.registration.search import matches
@@ -115,6 +117,9 @@ class Tables:
     scopes: dict[tuple[IssuerId, int], Scope] = field(default_factory=dict)
     crls: dict[tuple[IssuerId, int, CrlKind, int], PublishedCrl] = field(default_factory=dict)
     keys_used: dict[tuple[TenantId, bytes], EarlierRequest] = field(default_factory=dict)
+    successions: dict[
+        tuple[TenantId, CertificateId, CertificateId], tuple[Replacement, datetime]
+    ] = field(default_factory=dict)
     refused_keys: dict[tuple[TenantId, bytes], RefusedKey] = field(default_factory=dict)
     moduli: dict[tuple[TenantId, bytes], bytes] = field(default_factory=dict)
     tokens: dict[TokenId, Token] = field(default_factory=dict)
@@ -366,6 +371,16 @@ class MemoryUnit:
         earlier = EarlierRequest(request_digest, certificate)
         self._writes.append(lambda tables: _add(tables.keys_used, place, earlier))
 
+    def add_successor(
+        self,
+        predecessor: CertificateId,
+        successor: CertificateId,
+        kind: Replacement,
+        now: datetime,
+    ) -> None:
+        place = self._scope.tenant, predecessor, successor
+        self._writes.append(lambda tables: _add(tables.successions, place, (kind, now)))
+
     def add_refused_key(self, spki_sha256: bytes, ground: RefusalGround, now: datetime) -> None:
         place, row = (self._scope.tenant, spki_sha256), RefusedKey(spki_sha256, ground, now)
 
@@ -500,6 +515,20 @@ class MemoryStore:
 
     async def find_idempotency(self, scope: TenantScope, key_hash: bytes) -> EarlierRequest | None:
         return self._read("find_idempotency").keys_used.get((scope.tenant, key_hash))
+
+    async def find_succession(self, scope: TenantScope, certificate: CertificateId) -> Succession:
+        rows = self._read("find_succession").successions
+        own = [place[1:] for place in rows if place[0] == scope.tenant]
+        before = [first for first, second in own if second == certificate]
+        after = sorted(second for first, second in own if first == certificate)
+        return Succession(before[0] if before else None, after[-1] if after else None)
+
+    async def find_successors(
+        self, scope: TenantScope, certificates: Sequence[CertificateId]
+    ) -> Mapping[CertificateId, CertificateId]:
+        rows = self._read("find_successors").successions
+        own = sorted(place[1:] for place in rows if place[0] == scope.tenant)
+        return {first: second for first, second in own if first in certificates}
 
     async def list_certificates(
         self, scope: TenantScope, query: CertificateQuery, now: datetime

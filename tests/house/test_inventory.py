@@ -69,8 +69,9 @@ def test_every_kind_of_job_is_a_queue_of_the_inventory_and_the_reverse(demo: Ser
         value for name, value in vars(jobs).items() if name.endswith("_JOB") and name != "WANT_JOB"
     }
     assert set(QUEUES) == kinds
-    # Nobody of the demo asked for notices.
-    assert set(rows(demo, "SELECT DISTINCT kind FROM job")) == kinds - {jobs.NOTICE_JOB}
+    # Nobody of the demo asked for notices, or sent a file.
+    asked = kinds - {jobs.NOTICE_JOB, jobs.BULK_JOB}
+    assert set(rows(demo, "SELECT DISTINCT kind FROM job")) == asked
 
 
 def test_every_file_that_a_running_demo_keeps_is_in_the_inventory_and_the_reverse(

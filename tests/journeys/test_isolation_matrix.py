@@ -41,6 +41,7 @@ class Victim:
     revoked: Json
     bounded: Json
     key: str
+    bulk: str
 
     @property
     def fingerprint(self) -> str:
@@ -64,7 +65,8 @@ class Victim:
         return (
             self.tenant.id, self.tenant.name, self.tenant.issuer, self.root,
             self.good["id"], self.good["serial"], self.revoked["id"], self.revoked["serial"],
-            self.bounded["id"], self.bounded["name"], token_id(self.token), "victim.example.test",
+            self.bounded["id"], self.bounded["name"], self.bulk, token_id(self.token),
+            "victim.example.test",
         )  # fmt: skip
 
     def snapshot(self) -> Json:
@@ -166,6 +168,19 @@ def revoke_certificate(world: World) -> Iterator[Attempt]:
             yield Attempt("POST", target, "certificate.unknown", body)
 
 
+def replace_certificate(act: str) -> Callable[[World], Iterator[Attempt]]:
+    """Renewal or re-key of the victim's certificates."""
+
+    def attempts(world: World) -> Iterator[Attempt]:
+        body = {"csr": make_csr("victim.example.test")} if act == "rekey" else None
+        for identifier in (world.victim.good["id"], world.victim.revoked["id"]):
+            target = f"/v1/certificates/{identifier}/{act}"
+            for headers in ({}, {"Idempotency-Key": world.victim.key}):
+                yield Attempt("POST", target, "certificate.unknown", body, headers)
+
+    return attempts
+
+
 def release_certificate(world: World) -> Iterator[Attempt]:
     for identifier in (world.victim.good["id"], world.victim.revoked["id"]):
         yield Attempt("POST", f"/v1/certificates/{identifier}/release", "certificate.unknown")
@@ -174,6 +189,23 @@ def release_certificate(world: World) -> Iterator[Attempt]:
 def get_issuer(world: World) -> Iterator[Attempt]:
     for identifier in (world.victim.tenant.issuer, world.victim.root):
         yield Attempt("GET", f"/v1/issuers/{identifier}", "issuer.unknown")
+
+
+def start_bulk(world: World) -> Iterator[Attempt]:
+    csv = {"Content-Type": "text/csv"}
+    for issuer in (world.victim.tenant.issuer, world.victim.root):
+        target = f"/v1/bulk?act=issue&profile=tls-server&issuer={issuer}"
+        yield Attempt("POST", target, "issuer.unknown", headers=csv)
+
+
+def of_bulk(method: str, tail: str = "") -> Callable[[World], Iterator[Attempt]]:
+    """The victim's own file, by its id."""
+
+    def attempts(world: World) -> Iterator[Attempt]:
+        for identifier in (world.victim.bulk, world.victim.good["id"], "blk_x"):
+            yield Attempt(method, f"/v1/bulk/{identifier}{tail}", "bulk.unknown")
+
+    return attempts
 
 
 def create_issuer(world: World) -> Iterator[Attempt]:
@@ -197,6 +229,11 @@ def of_issuer(method: str, tail: str, body: object = None) -> Callable[[World], 
             yield Attempt(method, f"/v1/issuers/{identifier}/{tail}", "issuer.unknown", body)
 
     return attempts
+
+
+def list_bulk(world: World) -> Iterator[Attempt]:
+    yield Attempt("GET", "/v1/bulk", None)
+    yield Attempt("GET", f"/v1/bulk?after={world.victim.bulk}z", None)
 
 
 def switch(act: str) -> Callable[[World], Iterator[Attempt]]:
@@ -353,7 +390,14 @@ CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
     ("GET", "/v1/certificates"): list_certificates,
     ("GET", "/v1/certificates/{certificate}"): get_certificate,
     ("POST", "/v1/certificates/{certificate}/revoke"): revoke_certificate,
+    ("POST", "/v1/certificates/{certificate}/renew"): replace_certificate("renew"),
+    ("POST", "/v1/certificates/{certificate}/rekey"): replace_certificate("rekey"),
     ("POST", "/v1/certificates/{certificate}/release"): release_certificate,
+    ("POST", "/v1/bulk"): start_bulk,
+    ("GET", "/v1/bulk"): list_bulk,
+    ("GET", "/v1/bulk/{bulk}"): of_bulk("GET"),
+    ("GET", "/v1/bulk/{bulk}/results"): of_bulk("GET", "/results"),
+    ("POST", "/v1/bulk/{bulk}/cancel"): of_bulk("POST", "/cancel"),
     ("GET", "/v1/issuers"): list_own("/v1/issuers"),
     ("GET", "/v1/issuers/{issuer}"): get_issuer,
     ("POST", "/v1/issuers"): create_issuer,
@@ -437,7 +481,13 @@ def victim(server: Server) -> Victim:
     # Other journeys' tenants have lists to be made too.
     eventually(lambda: entry_of(crl_of(server.public, tenant.issuer, authority), revoked), BUSY)
     eventually(lambda: _settled(server, tenant, authority), BUSY)
-    return Victim(tenant, root, good, revoked, bounded.good(201), "isolation")
+    sent = tenant.caller.call(
+        "POST", "/v1/bulk?act=revoke", octets=b"certificate\r\ncrt_x\r\n",
+        headers={"Content-Type": "text/csv"},
+    )  # fmt: skip
+    bulk = sent.good(202)["id"]
+    eventually(lambda: tenant.caller.get(f"/v1/bulk/{bulk}").good()["state"] == "done")
+    return Victim(tenant, root, good, revoked, bounded.good(201), "isolation", bulk)
 
 
 @pytest.fixture(scope="module")
@@ -645,6 +695,7 @@ def tricks(route: Route, world: World) -> Iterator[Attempt]:
         "token": token_id(world.victim.token),
         "tenant": tenant,
         "profile": "victims-own",
+        "bulk": world.victim.bulk,
     }
     identifier = victims[name]
     for text in (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from tegata.kernel.problem import Problem, ProblemCode
@@ -23,6 +25,9 @@ class NoBody:
 
     async def read(self, maximum: int) -> bytes:
         return b""
+
+    async def parts(self, maximum: int) -> AsyncIterator[bytes]:
+        yield await self.read(maximum)
 
 
 async def answered(handler: Handler, request: Request) -> Response:

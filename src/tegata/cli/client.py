@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
+import shutil
 import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -65,6 +69,31 @@ class Client:
         headers: dict[str, str] | None = None,
     ) -> bytes:
         """As `call`, for an answer that need not be JSON."""
+        octets = None if body is None else json.dumps(body).encode()
+        with self._open(method, path, octets, "application/json", query, headers) as answer:
+            found: bytes = answer.read()
+        return found
+
+    def send_file(self, path: str, file: BinaryIO, query: dict[str, str | None]) -> Any:
+        """Send a CSV file as it is read."""
+        with self._open("POST", path, file, "text/csv", query) as answer:
+            return json.loads(answer.read())
+
+    def save(self, path: str, target: BinaryIO) -> None:
+        """Write an answer down as it comes."""
+        with self._open("GET", path, None, "", None) as answer:
+            shutil.copyfileobj(answer, target)
+
+    @contextmanager
+    def _open(
+        self,
+        method: str,
+        path: str,
+        body: bytes | BinaryIO | None,
+        media_type: str,
+        query: dict[str, str | None] | None,
+        headers: dict[str, str] | None = None,
+    ) -> Iterator[Any]:
         given = {name: value for name, value in (query or {}).items() if value is not None}
         url = self.context["api"] + path + ("?" + urllib.parse.urlencode(given) if given else "")
         request = urllib.request.Request(url, method=method)  # noqa: S310 (https, from context)
@@ -73,19 +102,18 @@ class Client:
         for name, value in (headers or {}).items():
             request.add_header(name, value)
         if body is not None:
-            request.data = json.dumps(body).encode()
-            request.add_header("Content-Type", "application/json")
+            request.data = body
+            request.add_header("Content-Type", media_type)
         try:
             tls = ssl.create_default_context(cafile=self.context["tls_ca"])
             with urllib.request.urlopen(  # noqa: S310 (https, from context)
                 request, timeout=_TIMEOUT, context=tls
             ) as answer:
-                octets: bytes = answer.read()
+                yield answer
         except urllib.error.HTTPError as error:
             raise click.ClickException(_problem(error)) from error
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             raise click.ClickException(f"{url}: {error}") from error
-        return octets
 
     def _token(self) -> str:
         file = self.token_file or self.context.get("token_file")

@@ -9,17 +9,19 @@ from typing import Any
 import click
 
 from tegata.cli.authorities import ca_group, resume, stop
+from tegata.cli.bulk import bulk_group
 from tegata.cli.client import Client
 from tegata.cli.connection import FILE, F, connected, item_path
 from tegata.cli.connection import show as show_answer
 from tegata.cli.profiles import profile_group
+from tegata.cli.renewals import rekey, renew
 
 _KEYS_AT_ONCE = 1000
 
 
 @click.group("certificate")
 def certificate() -> None:
-    """Certificates: issue, show, list, revoke, hold, release."""
+    """Certificates: issue, show, list, renew, re-key, revoke, hold, release."""
 
 
 @certificate.command("issue")
@@ -287,6 +289,8 @@ def create_tenant_token(context: Path, token_file: Path | None, tenant: str, nam
     show_answer(Client.open(context, token_file).call("POST", path, {"name": name}))
 
 
+certificate.add_command(renew)
+certificate.add_command(rekey)
 issuer_group.add_command(_lister("list", "/v1/issuers", "List certification authorities."))
 notice_group.add_command(_lister("show", "/v1/expiry-notices", "Show who is told, and when."))
 profile_group.add_command(_lister("list", "/v1/profiles", "List certificate profiles."))
@@ -295,6 +299,7 @@ tenant_group.add_command(_lister("list", "/v1/tenants", "List tenants."))
 
 CLIENT_COMMANDS: tuple[click.Command, ...] = (
     certificate,
+    bulk_group,
     issuer_group,
     ca_group,
     stop,

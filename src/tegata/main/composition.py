@@ -20,9 +20,13 @@ from tegata.outbound.smtp import SmtpMailer
 from tegata.outbound.system import SystemClock, SystemRandomness
 from tegata.profiles.catalogue import OCSP_RESPONDER
 from tegata.protocols.ocsp.endpoints import OcspForms
+from tegata.registration.bulk import BulkService
+from tegata.registration.bulk_work import BulkWork
 from tegata.registration.notices import NoticeService
 from tegata.registration.profiles import ProfileService
+from tegata.registration.renewal import RenewalService
 from tegata.registration.screening import KeyScreening, RefusedKeyService
+from tegata.registration.server_keys import ServerKeyService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.lists import CrlService
 from tegata.revocation.presigned import PresignedAnswers
@@ -30,6 +34,7 @@ from tegata.revocation.rules import CRL_PERIOD
 from tegata.revocation.service import OcspService, RevocationService
 from tegata.signers.client import SignerClient
 from tegata.signers.data_keys import DataKeyRing, NodeKeys
+from tegata.signers.subject_keys import MemoryKeyMaker
 from tegata.store.database import Database
 from tegata.store.discovery import discover_postgres, discover_sqlite
 from tegata.store.disk import DiskReserve
@@ -64,6 +69,10 @@ class Platform:
     hierarchy: HierarchyService
     authorities: AuthorityService
     enrolment: EnrolmentService
+    renewal: RenewalService
+    server_keys: ServerKeyService
+    bulk: BulkService
+    bulk_work: BulkWork
     refused_keys: RefusedKeyService
     key_list: KeyListFile
     profiles: ProfileService
@@ -161,6 +170,10 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
     profiles, screening = ProfileService(store, store, store, clock), KeyScreening(store, key_list)
     mailer = SmtpMailer(settings.smtp) if settings.smtp is not None else None
 
+    enrolment = EnrolmentService(store, store, issuance, clock, profiles, screening)
+    revocation = RevocationService(store, clock)
+    renewal = RenewalService(store, store, enrolment, revocation, clock)
+    tokens = TokenService(store, clock, randomness)
     return Platform(
         node=node,
         clock=clock,
@@ -176,16 +189,20 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         authorities=AuthorityService(
             store, hierarchy, signer, gate, clock, crls.ensure_published, timetable
         ),
-        enrolment=EnrolmentService(store, store, issuance, clock, profiles, screening),
+        enrolment=enrolment,
+        renewal=renewal,
+        server_keys=ServerKeyService(store, profiles, enrolment, MemoryKeyMaker()),
+        bulk=BulkService(store, store, clock, randomness),
+        bulk_work=BulkWork(store, store, store, enrolment, renewal, revocation, tokens, clock),
         refused_keys=RefusedKeyService(store, clock),
         key_list=key_list,
         profiles=profiles,
-        revocation=RevocationService(store, clock),
+        revocation=revocation,
         crls=crls,
         ocsp=OcspService(store, signer, clock),
         presigned=presigned,
         status_feed=StatusFeed(database),
-        tokens=TokenService(store, clock, randomness),
+        tokens=tokens,
         tenants=TenantService(store, keys, hierarchy, crls, clock, randomness, timetable),
         journal=journal,
         recovery=RecoveryService(store, journal, node),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict, deque
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from math import inf
 from typing import cast
@@ -23,6 +24,8 @@ _LOG = logging.getLogger(__name__)
 # Seconds for an answer, or its next part, to be taken, and between two requests.
 ANSWER_TIMEOUT = 60.0
 IDLE_TIMEOUT = 65.0
+# Seconds for a body that is taken part by part.
+STREAM_TIMEOUT = 3600.0
 HEAD_MAXIMUM = 32 * 1024
 # What frames a chunked body: sizes, their extensions, trailers.
 FRAMING_MAXIMUM = 1024 * 1024
@@ -218,6 +221,11 @@ class HttpConnection(asyncio.Protocol):
 
     def ask_for_body(self, incoming: Incoming) -> None:
         """Let more of a body come (RFC 9110 section 10.1.1)."""
+        if incoming.streamed:
+            # As long as it goes on, within bounds; each part in the time of a whole request.
+            if incoming.ends == inf:
+                incoming.ends = self._loop.time() + STREAM_TIMEOUT
+            self._within(min(self._request_timeout, incoming.ends - self._loop.time()))
         if b"expect" in incoming.headers and not incoming.size and self._transport is not None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._resume_reading()
@@ -256,13 +264,17 @@ class HttpConnection(asyncio.Protocol):
             response = await self._application(request)
             if isinstance(response, Prepared):
                 head, body = self._with_date(response), b""
+            elif response.parts is not None:
+                await self._send_stream(response, response.parts, request, incoming)
+                head, body = b"", b""
             else:
                 head, body = self._head(response), response.body
         except Exception:  # noqa: BLE001
             # A bug: logged whole, answered with no detail (RFC 9457's about:blank).
             _LOG.exception("a request failed")
             head, body = self._head(_INTERNAL), _INTERNAL.body
-        await self._send(head, b"" if request.method == "HEAD" else body)
+        if head:
+            await self._send(head, b"" if request.method == "HEAD" else body)
         self._answering = None
         self._connections.touch(self)
         if incoming.complete:
@@ -272,6 +284,36 @@ class HttpConnection(asyncio.Protocol):
             # closed.
             incoming.abandon()
             self._resume_reading()
+
+    async def _send_stream(
+        self,
+        response: Response,
+        parts: AsyncIterator[bytes],
+        request: Request,
+        incoming: Incoming,
+    ) -> None:
+        if self._transport is None:
+            return
+        chunked = not incoming.is_http_1_0
+        if chunked:
+            response.headers["transfer-encoding"] = "chunked"
+        else:
+            # Such a client reads to the connection's end.
+            self._last = True
+        self._transport.write(self._head(response))
+        if request.method == "HEAD":
+            return
+        try:
+            async for part in parts:
+                framed = b"%x\r\n%b\r\n" % (len(part), part) if chunked else part
+                await self._send_parts(memoryview(framed))
+        except Exception:  # noqa: BLE001
+            # The head is out: only an end without the last chunk says that this is not all.
+            _LOG.exception("an answer ended early")
+            self.drop()
+            return
+        if chunked:
+            await self._send_parts(memoryview(b"0\r\n\r\n"))
 
     async def _send(self, head: bytes, body: bytes) -> None:
         if self._transport is None:
@@ -299,7 +341,7 @@ class HttpConnection(asyncio.Protocol):
         lines = [_STATUS_LINES[response.status], self._connections.date]
         if response.media_type:
             lines.append(f"content-type: {response.media_type}\r\n")
-        if response.status not in _WITHOUT_BODY:
+        if response.status not in _WITHOUT_BODY and response.parts is None:
             lines.append(f"content-length: {len(response.body)}\r\n")
         for name, value in response.headers.items():
             if "\n" in value or "\r" in value:

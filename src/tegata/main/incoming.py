@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from math import inf
 
 import httptools
 
@@ -28,6 +29,9 @@ class Incoming:
         # Nobody will read its body, or more of it.
         self.abandoned = False
         self._reading = False
+        # Whether it is taken part by part, which may take longer than a request otherwise may.
+        self.streamed = False
+        self.ends = inf
         self.size = 0
         self._parts: list[bytes] = []
         self._changed: asyncio.Future[None] | None = None
@@ -46,6 +50,31 @@ class Incoming:
         if self.size > maximum:
             raise too_large(maximum)
         return b"".join(self._parts)
+
+    async def parts(self, maximum: int) -> AsyncIterator[bytes]:
+        """See `protocols.http.Body`."""
+        declared = self.headers.get(b"content-length", b"")
+        if declared.isdigit() and int(declared[:18]) > maximum:
+            raise too_large(maximum)
+        self.streamed = True
+        while True:
+            if not self._parts and not self.complete:
+                self._reading = True
+                self._ask(self)
+                self._changed = asyncio.get_running_loop().create_future()
+                await self._changed
+                self._reading = False
+            if self.abandoned:
+                raise Problem(ProblemCode.REQUEST_TIMEOUT, "the request ended early")
+            if self.size > maximum:
+                raise too_large(maximum)
+            if not self._parts:
+                if self.complete:
+                    return
+                continue
+            taken = b"".join(self._parts)
+            self._parts.clear()
+            yield taken
 
     async def _wait_for(self, maximum: int) -> None:
         self._reading = True

@@ -13,6 +13,7 @@ from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import platform_acts
 from tegata.main.composition import Platform
 from tegata.profiles.catalogue import OCSP_RESPONDER
+from tegata.registration.bulk_model import BulkId
 from tegata.registration.notice import NOTICE_PERIOD
 from tegata.revocation.lists import is_final
 from tegata.revocation.rules import CRL_PERIOD, NO_NEXT_UPDATE
@@ -39,7 +40,7 @@ class Worker:
         self._platform = platform
         self._upkeep = upkeep
         self._task: asyncio.Task[None] | None = None
-        self._long: asyncio.Task[None] | None = None
+        self._long: dict[str, asyncio.Task[None]] = {}
         self._upkeep_due = platform.clock.now() + _UPKEEP
         self._stopping = asyncio.Event()
 
@@ -52,8 +53,8 @@ class Worker:
         self._stopping.set()
         if self._task is not None:
             await self._task
-        if self._long is not None:
-            await self._long
+        for task in self._long.values():
+            await task
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
@@ -80,12 +81,27 @@ class Worker:
             self._upkeep_due = now + _UPKEEP
             await self._upkeep()
             await self._platform.status_feed.forget(now - _FEED_KEPT)
-        if self._long is None or self._long.done():
-            long = await self._platform.jobs.claim(now, long=True)
-            self._long = asyncio.create_task(self._run_jobs(long)) if long else None
+        for kind in jobs.LONG:
+            if kind not in self._long or self._long[kind].done():
+                # Claimed before the others: a delta is best made after its complete list.
+                claimed = await self._platform.jobs.claim(now, long=kind)
+                if claimed:
+                    self._long[kind] = asyncio.create_task(self._run_long(kind, claimed))
         claimed = await self._platform.jobs.claim(now)
         await self._run_jobs(claimed)
         return len(claimed) == jobs.AT_ONCE
+
+    async def _run_long(self, kind: str, claimed: Sequence[Job]) -> None:
+        """Do the long jobs of a kind, one after the other, as long as any is due."""
+        while claimed:
+            await self._run_jobs(claimed)
+            if self._stopping.is_set():
+                return
+            try:
+                claimed = await self._platform.jobs.claim(self._platform.clock.now(), long=kind)
+            except Problem as problem:
+                _LOG.warning("the timetable waits: %s", problem)
+                return
 
     async def _run_jobs(self, claimed: Sequence[Job]) -> None:
         for job in claimed:
@@ -129,6 +145,9 @@ class Worker:
                 found = await self._platform.store.get_issuer(scope, issuer)
                 await self._platform.hierarchy.renew_responder(scope, found)
                 return now + OCSP_RESPONDER.validity - RESPONDER_RENEWAL
+            case jobs.BULK_JOB:
+                scope = platform_acts(job.tenant, "bulk")
+                return await self._platform.bulk_work.run(scope, BulkId(job.key))
             case jobs.NOTICE_JOB:
                 more = await self._platform.notices.tell(platform_acts(job.tenant, "notice"))
                 return now if more else now + NOTICE_PERIOD

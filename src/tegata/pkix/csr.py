@@ -98,6 +98,17 @@ def parse_csr(pem: str) -> CertificateRequest:
     return CertificateRequest(request.subject, request.public_key, key, extensions)
 
 
+def load_request_key(public_key: bytes) -> RequestKey:
+    """The key of a SubjectPublicKeyInfo (DER), or `Problem(csr.unsupported-key)`."""
+    try:
+        key = load_der_public_key(public_key)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise Problem(ProblemCode.CSR_UNSUPPORTED_KEY, _UNSUPPORTED) from error
+    if not isinstance(key, RequestKey):
+        raise Problem(ProblemCode.CSR_UNSUPPORTED_KEY, _UNSUPPORTED)
+    return key
+
+
 def _octets(pem: str) -> bytes:
     """What stands between the lines of RFC 7468 section 7, which older tools call NEW."""
     found = _PEM.search(pem)

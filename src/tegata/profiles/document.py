@@ -42,7 +42,7 @@ _FIELDS = (
     "name", "version", "description", "selfSigned", "validity", "subjectPublicKeyInfo",
     "subject", "subjectAltName", "basicConstraints", "keyUsage", "extKeyUsage",
     "certificatePolicies", "nameConstraints", "cRLDistributionPoints", "authorityInfoAccess",
-    "ocspNoCheck", "ntdsCaSecurity", "extensions",
+    "ocspNoCheck", "ntdsCaSecurity", "extensions", "serverSideKeys",
 )  # fmt: skip
 
 
@@ -131,6 +131,7 @@ def _read(reader: Reader, version: int | None, *, built_in: bool) -> Profile:
         ),
         ocsp=access.flag("ocsp", True),
         ca_issuers=access.flag("caIssuers", True),
+        server_side_keys=reader.flag("serverSideKeys", False),
         description=(description.text("en"), description.text("ja")),
         public=not is_ca and not no_check,
         built_in=built_in,

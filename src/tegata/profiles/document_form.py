@@ -61,6 +61,7 @@ def _rarer(profile: Profile) -> dict[str, Value]:
     for field, given in (
         ("selfSigned", profile.self_signed),
         ("ocspNoCheck", profile.ocsp_no_check),
+        ("serverSideKeys", profile.server_side_keys),
     ):
         if given:
             found[field] = True

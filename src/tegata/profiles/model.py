@@ -108,6 +108,7 @@ class Profile:
     crl_distribution_points: bool = True
     ocsp: bool = True
     ca_issuers: bool = True
+    server_side_keys: bool = False
     description: tuple[str, str] = ("", "")
     digest: str = field(default="", compare=False)
     built_in: bool = field(default=True, compare=False)

@@ -7,7 +7,7 @@ status and enrolment are asked for so often that its objects cost more than the 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
@@ -30,6 +30,11 @@ class Body(Protocol):
     async def read(self, maximum: int) -> bytes:
         """The whole body; `Problem(request.too-large)` before more than `maximum` octets are
         kept, `Problem(request.timeout)` when it ends early."""
+        ...
+
+    def parts(self, maximum: int) -> AsyncIterator[bytes]:
+        """The body as it comes, for what is too large to be kept: the client is held up while a
+        part is worked on. Raises as `read`."""
         ...
 
 
@@ -77,12 +82,16 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """An answer. Content-Length, Date and Connection are the listener's."""
+    """An answer. Content-Length, Date and Connection are the listener's.
+
+    One with `parts` is sent as they come, chunked (RFC 9112 section 7.1); its `body` is empty.
+    """
 
     status: int = 200
     body: bytes = b""
     media_type: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+    parts: AsyncIterator[bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)

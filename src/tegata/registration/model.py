@@ -27,6 +27,24 @@ class CertificateState(StrEnum):
     EXPIRED = "expired"
 
 
+class Replacement(StrEnum):
+    """How a certificate took another's place: with its key, or with a new one."""
+
+    RENEW = "renew"
+    REKEY = "rekey"
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """What a certificate replaced, and the last that replaced it."""
+
+    predecessor: CertificateId | None = None
+    successor: CertificateId | None = None
+
+
+NO_SUCCESSION = Succession()
+
+
 @dataclass(frozen=True, slots=True)
 class NameMatch:
     """A subject alternative name, or its beginning; of host names a beginning is the subtree:

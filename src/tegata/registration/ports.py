@@ -19,6 +19,8 @@ from tegata.registration.model import (
     CertificateQuery,
     ProfileVersion,
     RefusedKey,
+    Replacement,
+    Succession,
 )
 from tegata.registration.notice import Mail, NoticeSetting
 
@@ -38,6 +40,16 @@ class RegistrationUnit(IssuanceUnit, Protocol):
         self, key_hash: bytes, request_digest: bytes, certificate: CertificateId, now: datetime
     ) -> None:
         """Remember what a key was used for; the unit conflicts when it was used before."""
+        ...
+
+    def add_successor(
+        self,
+        predecessor: CertificateId,
+        successor: CertificateId,
+        kind: Replacement,
+        now: datetime,
+    ) -> None:
+        """Record that a certificate took another's place."""
         ...
 
     def add_modulus(self, modulus_sha256: bytes, spki_sha256: bytes, now: datetime) -> None:
@@ -109,6 +121,16 @@ class RegistrationStore(Protocol):
         self, scope: TenantScope, certificate: CertificateId
     ) -> IssuedCertificate:
         """A certificate of the tenant, or `Problem(certificate.unknown)`."""
+        ...
+
+    async def find_succession(self, scope: TenantScope, certificate: CertificateId) -> Succession:
+        """What a certificate replaced, and the last that replaced it."""
+        ...
+
+    async def find_successors(
+        self, scope: TenantScope, certificates: Sequence[CertificateId]
+    ) -> Mapping[CertificateId, CertificateId]:
+        """The last successor of each of the certificates that has one."""
         ...
 
     async def list_certificates(

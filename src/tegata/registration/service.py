@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -14,7 +14,7 @@ from tegata.kernel.ids import CertificateId, IssuerId, TenantId
 from tegata.kernel.ports import Clock
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope
-from tegata.pkix.csr import parse_csr
+from tegata.pkix.csr import CertificateRequest, parse_csr
 from tegata.registration.model import CertificatePage, CertificateQuery
 from tegata.registration.ports import RegistrationStore, RegistrationUnit
 from tegata.registration.profiles import ProfileService
@@ -23,6 +23,8 @@ from tegata.registration.screening import KeyScreening
 from tegata.registration.search import require_searchable
 
 IDEMPOTENCY_KEY_MAXIMUM = 255
+# What else is to become true with a certificate.
+Also = Callable[[RegistrationUnit, IssuedCertificate], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,23 @@ class EnrolmentService:
         The same request under the same idempotency key answers with the same certificate.
         """
         chosen = await self.issuers.get_issuer(scope, issuer)
-        if idempotency_key is None:
-            return await self._issue(scope, chosen, profile, csr, request_digest, None), chosen
-        idempotency = _idempotency(idempotency_key, issuer, profile, csr)
+        idempotency = find_idempotency(idempotency_key, issuer, profile, csr)
+
+        async def act() -> IssuedCertificate:
+            request = parse_csr(csr)
+            return await self.certify(scope, chosen, profile, request, request_digest, idempotency)
+
+        return await self.once(scope, idempotency, act), chosen
+
+    async def once(
+        self,
+        scope: TenantScope,
+        idempotency: Idempotency | None,
+        act: Callable[[], Awaitable[IssuedCertificate]],
+    ) -> IssuedCertificate:
+        """What `act` issues, or has issued before under the same idempotency key."""
+        if idempotency is None:
+            return await act()
         place = scope.tenant, idempotency.key_hash
         if place in self._under_way:
             raise Problem(
@@ -70,10 +86,7 @@ class EnrolmentService:
         self._under_way.add(place)
         try:
             earlier = await self._earlier(scope, idempotency)
-            if earlier is not None:
-                return earlier, chosen
-            issued = await self._issue(scope, chosen, profile, csr, request_digest, idempotency)
-            return issued, chosen
+            return earlier if earlier is not None else await act()
         except Problem as problem:
             # Another node may have been first with the same key, or our own commit may stand.
             if problem.code not in (ProblemCode.CONFLICT, ProblemCode.OUTCOME_UNKNOWN):
@@ -81,7 +94,7 @@ class EnrolmentService:
             earlier = await self._earlier(scope, idempotency)
             if earlier is None:
                 raise
-            return earlier, chosen
+            return earlier
         finally:
             self._under_way.discard(place)
 
@@ -106,22 +119,24 @@ class EnrolmentService:
         require_searchable(query)
         return await self.store.list_certificates(scope, query, self.clock.now())
 
-    async def _issue(
+    async def certify(
         self,
         scope: TenantScope,
         issuer: Issuer,
         profile: str,
-        csr: str,
+        request: CertificateRequest,
         request_digest: bytes,
-        idempotency: Idempotency | None,
+        idempotency: Idempotency | None = None,
+        also: Also | None = None,
     ) -> IssuedCertificate:
+        """A certificate for a request whose proof of possession stands; `also` writes more in
+        its transaction."""
         now = self.clock.now()
         chosen = await self.profiles.resolve(scope, profile)
-        request = parse_csr(csr)
         draft = draft_from_request(request, chosen, now, issuer.facts.not_after)
         screened = await self.screening.screen(scope, request)
         accompany: Accompany | None = None
-        if idempotency is not None or screened.new_modulus is not None:
+        if idempotency is not None or screened.new_modulus is not None or also is not None:
 
             def remember(unit: IssuanceUnit, issued: IssuedCertificate) -> None:
                 # The store's units serve every room (see store/store.py).
@@ -132,6 +147,8 @@ class EnrolmentService:
                     )
                 if screened.new_modulus is not None:
                     writes.add_modulus(screened.new_modulus, screened.spki_sha256, now)
+                if also is not None:
+                    also(writes, issued)
 
             accompany = remember
         return await self.issuance.issue(scope, issuer, draft, request_digest, accompany)
@@ -147,11 +164,14 @@ class EnrolmentService:
         return await self.store.get_certificate(scope, earlier.certificate)
 
 
-def _idempotency(key: str, issuer: IssuerId, profile: str, csr: str) -> Idempotency:
+def find_idempotency(key: str | None, *request: str) -> Idempotency | None:
+    """What a caller's key stands for: the parts of its request; None without a key."""
+    if key is None:
+        return None
     if not 1 <= len(key) <= IDEMPOTENCY_KEY_MAXIMUM or not key.isascii() or not key.isprintable():
         raise Problem(
             ProblemCode.REQUEST_MALFORMED,
             f"an idempotency key is 1 to {IDEMPOTENCY_KEY_MAXIMUM} printable ASCII characters",
         )
-    request = f"{issuer}\0{profile}\0{csr}".encode()
-    return Idempotency(hashlib.sha256(key.encode()).digest(), hashlib.sha256(request).digest())
+    digest = hashlib.sha256("\0".join(request).encode()).digest()
+    return Idempotency(hashlib.sha256(key.encode()).digest(), digest)

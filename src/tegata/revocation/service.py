@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,7 +23,7 @@ from tegata.pkix.ocsp import (
 )
 from tegata.profiles.catalogue import CA_PROFILES
 from tegata.revocation.model import CertificateStatus, Status, StatusAuthority
-from tegata.revocation.ports import RevocationStore, StatusSigner
+from tegata.revocation.ports import RevocationStore, RevocationUnit, StatusSigner
 from tegata.revocation.rules import (
     OCSP_VALIDITY,
     parse_reason,
@@ -34,6 +35,8 @@ from tegata.revocation.rules import (
 from tegata.revocation.signatures import require_valid
 
 _COMPROMISED = frozenset({RevocationReason.KEY_COMPROMISE, RevocationReason.CA_COMPROMISE})
+# What else is to become true with a change of status.
+Also = Callable[[RevocationUnit, IssuedCertificate], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class RevocationService:
         reason: str,
         request_digest: bytes,
         invalid_since: datetime | None = None,
+        also: Also | None = None,
     ) -> tuple[IssuedCertificate, CertificateStatus]:
         """Revoke a certificate of the tenant, or hold it (reason certificateHold); durable and
         audited before this returns. What is on hold can be revoked for good: it stays revoked
@@ -76,6 +80,8 @@ class RevocationService:
                 # The key must not come back under a new certificate.
                 unit.add_refused_key(spki_sha256(found.der), RefusalGround.COMPROMISE, now)
             unit.audit(_event(scope, "revoke", found, request_digest, given, invalid_since))
+            if also is not None:
+                also(unit, found)
             try:
                 await unit.commit()
             except Problem as problem:
@@ -90,7 +96,11 @@ class RevocationService:
         return found, status
 
     async def release(
-        self, scope: TenantScope, certificate: CertificateId, request_digest: bytes
+        self,
+        scope: TenantScope,
+        certificate: CertificateId,
+        request_digest: bytes,
+        also: Also | None = None,
     ) -> tuple[IssuedCertificate, CertificateStatus]:
         """Take back the hold of a certificate of the tenant.
 
@@ -107,6 +117,8 @@ class RevocationService:
             unit.release_hold(release_of(found, held.revoked_at, now))
             unit.want_crls(found.issuer, found.shard, now)
             unit.audit(_event(scope, "release", found, request_digest))
+            if also is not None:
+                also(unit, found)
             await unit.commit()
         return found, CertificateStatus(Status.GOOD)
 

@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnClause,
     ColumnElement,
     bindparam,
+    case,
     delete,
     desc,
     func,
@@ -99,6 +100,11 @@ _REPLACE_FULL = Statement(
         base_number=bindparam("base_number"),
         base_change=bindparam("base_change"),
         base_at=bindparam("base_at"),
+        # A delta that was made meanwhile starts from the list before, whatever its number: it
+        # must not be taken for one that starts from this list. A shard's comes with its list.
+        delta_number=case(
+            (crl_scope.c.shard == _COMPLETE, literal_column("0")), else_=crl_scope.c.delta_number
+        ),
     )
 )
 _REPLACE_DELTA = Statement(

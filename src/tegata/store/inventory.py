@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from tegata.kernel.signing import DataKeyKind
 from tegata.store.discovery import Holdings
-from tegata.store.jobs import CRL_JOB, DELTA_JOB, NOTICE_JOB, RESPONDER_JOB, SHARD_JOB
+from tegata.store.jobs import BULK_JOB, CRL_JOB, DELTA_JOB, NOTICE_JOB, RESPONDER_JOB, SHARD_JOB
 from tegata.store.schema import metadata
 
 
@@ -44,6 +44,8 @@ class InventoryError(Exception):
 _CA_RECORDS = "7 years after the certificate expires (CP/CPS)"
 _TENANT_LIFE = "life of the tenant"
 _UNTIL_SENT = "until it is sent, 5 days at most"
+_BULK = "30 days after the last row was done"
+_ROWS = "until the row is done, or the file cancelled; 2 hours when its upload broke off"
 _SITE = "CA service sites"
 
 
@@ -68,6 +70,7 @@ def _all(entry: Entry, *columns: str) -> dict[str, Entry]:
 
 
 _SEALED_RECORDS = f"tenant data key ({DataKeyKind.CA_RECORDS})"
+_SEALED_ERASABLE = f"tenant data key ({DataKeyKind.ERASABLE})"
 _SEALED_DISCLOSURES = f"tenant data key ({DataKeyKind.DISCLOSURE})"
 
 COLUMNS: Mapping[str, Mapping[str, Entry]] = {
@@ -177,6 +180,25 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
     "idempotency": _all(
         _derived("2 days"), "tenant", "key_hash", "request_digest", "certificate", "created_at"
     ),
+    "succession": _all(
+        _derived(_CA_RECORDS), "tenant", "predecessor", "successor", "kind", "created_at"
+    ),
+    "bulk": {
+        **_all(_derived(_BULK), "rows", "succeeded", "refused"),
+        **_all(
+            _provider(_BULK),
+            "tenant", "id", "actor_kind", "actor", "state", "created_at", "finished_at",
+        ),
+        "request": _customer(_BULK),
+    },
+    "bulk_rows": {
+        **_all(_provider(_ROWS), "tenant", "bulk", "first_row"),
+        "sealed": _customer(_ROWS, _SEALED_ERASABLE),
+    },
+    "bulk_outcome": {
+        **_all(_derived(_BULK), "tenant", "bulk", "row", "digest", "certificate", "code"),
+        "sealed": _customer(_BULK, _SEALED_ERASABLE),
+    },
     # Kept as long as there may be anybody who still has the key.
     "refused_key": _all(
         _derived(_TENANT_LIFE), "tenant", "spki_sha256", "ground", "created_at"
@@ -235,6 +257,7 @@ QUEUES: Mapping[str, Entry] = {
     DELTA_JOB: _provider("while its issuer works"),
     RESPONDER_JOB: _provider("while its issuer works"),
     NOTICE_JOB: _provider(_TENANT_LIFE),
+    BULK_JOB: _provider(_BULK),
 }
 
 KEYS: Mapping[str, Entry] = {

@@ -24,6 +24,8 @@ SHARD_JOB = "crl.shard"
 DELTA_JOB = "crl.delta"
 RESPONDER_JOB = "responder.renew"
 NOTICE_JOB = "notice.send"
+# Its key is the file.
+BULK_JOB = "bulk.run"
 LEASE = timedelta(seconds=60)
 AT_ONCE = 16
 _ZERO: ColumnClause[int] = literal_column("0")
@@ -55,9 +57,13 @@ _DUE = (
     .limit(bindparam("limit"))
     .offset(NO_OFFSET)
 )
-# A complete list may be of a million entries: nothing urgent waits behind one.
+# A complete list may be of a million entries, and a file of a million rows: nothing urgent waits
+# behind one.
+LONG = (CRL_JOB, BULK_JOB)
 _DUE_LONG = Statement(_DUE.where(job.c.kind == bindparam("long")))
-_DUE_SHORT = Statement(_DUE.where(job.c.kind != bindparam("long")))
+_DUE_SHORT = Statement(
+    _DUE.where(job.c.kind != bindparam("long"), job.c.kind != bindparam("also_long"))
+)
 _THIS = and_(job.c.kind == bindparam("job_kind"), job.c.key == bindparam("job_key"))
 _CLAIM = Statement(
     update(job)
@@ -122,13 +128,18 @@ class JobQueue:
         }
         await self._database.execute_shared(WANT_JOB, parameters)
 
-    async def claim(self, now: datetime, *, long: bool = False) -> list[Job]:
-        """Take due jobs that nobody holds: one long one, or up to `AT_ONCE` of the others."""
+    async def claim(self, now: datetime, *, long: str | None = None) -> list[Job]:
+        """Take due jobs that nobody holds: one of a `LONG` kind, or up to `AT_ONCE` that are of
+        none of these."""
         instant, until = to_milliseconds(now), now + LEASE
         claimed = []
-        statement, limit = (_DUE_LONG, 1) if long else (_DUE_SHORT, AT_ONCE)
+        if long is not None:
+            statement, parameters = _DUE_LONG, {"long": long, "limit": 1}
+        else:
+            statement, parameters = _DUE_SHORT, {"long": LONG[0], "also_long": LONG[1]}
+            parameters["limit"] = AT_ONCE
         for kind, key, tenant, tries in await self._database.fetch(
-            None, statement, {"now": instant, "limit": limit, "long": CRL_JOB}
+            None, statement, {"now": instant, **parameters}
         ):
             taken = await self._database.execute_shared(
                 _CLAIM,

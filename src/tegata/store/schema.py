@@ -400,6 +400,64 @@ idempotency = Table(
     sqlite_with_rowid=False,
 )
 
+# Which certificate took which one's place. One may have had several successors.
+succession = Table(
+    "succession",
+    metadata,
+    _text("tenant"),
+    _octets("predecessor"),
+    _octets("successor"),
+    _text("kind"),
+    _number("created_at"),
+    PrimaryKeyConstraint("tenant", "predecessor", "successor"),
+    Index("succession_successor", "tenant", "successor"),
+    sqlite_with_rowid=False,
+)
+
+# A file with many requests; its rows that are not done yet, some at a time, sealed; what became of
+# each row. A row's outcome stands in the transaction of its act, so that no row is done twice.
+bulk = Table(
+    "bulk",
+    metadata,
+    _text("tenant"),
+    _text("id"),
+    _text("actor_kind"),
+    _text("actor"),
+    _text("request"),
+    _text("state"),
+    _number("rows"),
+    _number("succeeded"),
+    _number("refused"),
+    _number("created_at"),
+    _number("finished_at", nullable=True),
+    PrimaryKeyConstraint("tenant", "id"),
+)
+
+bulk_rows = Table(
+    "bulk_rows",
+    metadata,
+    _text("tenant"),
+    _text("bulk"),
+    _number("first_row"),
+    _octets("sealed"),
+    PrimaryKeyConstraint("tenant", "bulk", "first_row"),
+)
+
+bulk_outcome = Table(
+    "bulk_outcome",
+    metadata,
+    _text("tenant"),
+    _text("bulk"),
+    _number("row"),
+    _octets("digest"),
+    _octets("certificate", nullable=True),
+    _text("code"),
+    _octets("sealed"),
+    PrimaryKeyConstraint("tenant", "bulk", "row"),
+    Index("bulk_outcome_digest", "tenant", "bulk", "digest"),
+    sqlite_with_rowid=False,
+)
+
 # Keys that must not be certified: SHA-256 of SubjectPublicKeyInfo. The operator's own are refused
 # to all tenants.
 refused_key = Table(

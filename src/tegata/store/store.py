@@ -5,6 +5,7 @@ from __future__ import annotations
 from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import DataKeyKind
+from tegata.store.bulk import BulkReads, BulkWrites
 from tegata.store.database import Database
 from tegata.store.issuance import IssuanceWrites
 from tegata.store.keys import KeyReads, KeyWrites
@@ -15,6 +16,7 @@ from tegata.store.reads import DataKeys
 from tegata.store.refused_keys import RefusedKeyReads, RefusedKeyWrites
 from tegata.store.registration import RegistrationReads, RegistrationWrites
 from tegata.store.revocation import RevocationReads, RevocationWrites
+from tegata.store.successions import SuccessionReads, SuccessionWrites
 from tegata.store.tenancy import TenancyReads, TenancyWrites
 from tegata.store.unit import ActJournal, Withdraw
 
@@ -25,6 +27,8 @@ class Unit(
     RevocationWrites,
     RegistrationWrites,
     RefusedKeyWrites,
+    SuccessionWrites,
+    BulkWrites,
     ProfileWrites,
     NoticeWrites,
     TenancyWrites,
@@ -38,6 +42,8 @@ class Store(
     RevocationReads,
     RegistrationReads,
     RefusedKeyReads,
+    SuccessionReads,
+    BulkReads,
     ProfileReads,
     NoticeReads,
     TenancyReads,

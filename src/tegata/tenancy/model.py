@@ -29,6 +29,7 @@ class TokenKind(StrEnum):
 class Action(StrEnum):
     """What a token may be allowed to do."""
 
+    BULK_MANAGE = "bulk.manage"
     CERTIFICATES_ISSUE = "certificates.issue"
     CERTIFICATES_READ = "certificates.read"
     CERTIFICATES_REVOKE = "certificates.revoke"

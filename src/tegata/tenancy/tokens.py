@@ -79,6 +79,16 @@ class TokenService:
             raise Problem(ProblemCode.TENANT_SUSPENDED, "the tenant is suspended")
         return Principal(scope, token)
 
+    async def may_act(self, scope: TenantScope) -> bool:
+        """Whether a scope's token still lives; `Problem(tenant.suspended)` while it cannot act."""
+        token = await self.store.find_token(scope.tenant, TokenId(scope.actor.id))
+        if token is None or token.revoked_at is not None:
+            return False
+        found = await self.store.find_tenant(scope, scope.tenant)
+        if found is not None and found.state is TenantState.SUSPENDED:
+            raise Problem(ProblemCode.TENANT_SUSPENDED, "the tenant is suspended")
+        return found is not None
+
     async def create(
         self,
         scope: TenantScope,

@@ -13,6 +13,7 @@ from tegata.kernel.wording import choose_language, translate
 from tegata.protocols.http import MethodNotAllowed, Prepared, Request, Response, Route, Router
 from tegata.protocols.rest import (
     authorities,
+    bulk,
     certificates,
     notices,
     profiles,
@@ -29,6 +30,7 @@ UNDER_WAY_MAXIMUM = 1024
 
 OPERATIONS: tuple[Operation[Any], ...] = (
     *certificates.OPERATIONS,
+    *bulk.OPERATIONS,
     *authorities.OPERATIONS,
     *profiles.OPERATIONS,
     *refused_keys.OPERATIONS,

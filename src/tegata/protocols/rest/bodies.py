@@ -12,7 +12,7 @@ from tegata.issuance.model import IssuedCertificate, Issuer
 from tegata.issuance.serials import serial_text
 from tegata.issuance.shards import shard_url
 from tegata.pkix.certificate import encode_pem
-from tegata.registration.model import CertificateEntry, RefusedKey
+from tegata.registration.model import NO_SUCCESSION, CertificateEntry, RefusedKey, Succession
 from tegata.registration.notice import DAYS_DEFAULT
 from tegata.revocation.model import CertificateStatus
 from tegata.tenancy.model import Tenant, Token
@@ -31,12 +31,37 @@ class RequestBody(msgspec.Struct, forbid_unknown_fields=True):
     """A body that refuses fields it does not know."""
 
 
+class ServerKey(RequestBody):
+    """A key that the platform makes; `password` opens the PKCS #12 file that it comes in."""
+
+    algorithm: str
+    password: str
+
+
+class Attribute(RequestBody):
+    """An attribute of a subject: a type as profiles name it, such as commonName."""
+
+    type: str
+    value: str
+
+
+class RequestedName(RequestBody):
+    """A subject alternative name: dns, ip, email, uri."""
+
+    kind: str
+    value: str
+
+
 class NewCertificate(RequestBody):
-    """A request for a certificate. `csr` is PKCS #10 in PEM."""
+    """A request for a certificate. `csr` is PKCS #10 in PEM; or, where the profile allows it,
+    `key` with the `subject` and `names` that a request would have."""
 
     issuer: Reference
     profile: Reference
-    csr: str
+    csr: str | None = None
+    key: ServerKey | None = None
+    subject: list[Attribute] = []
+    names: list[RequestedName] = []
 
 
 class RevocationRequest(RequestBody):
@@ -45,6 +70,13 @@ class RevocationRequest(RequestBody):
 
     reason: str = "unspecified"
     invalidity_date: Instant | None = None
+
+
+class RekeyRequest(RequestBody):
+    """A re-key. `csr` is PKCS #10 in PEM with the new key; its names are the certificate's, or
+    left out."""
+
+    csr: str
 
 
 class NewToken(RequestBody):
@@ -109,8 +141,8 @@ class RefusedKeyPage(msgspec.Struct):
     next: str | None
 
 
-class CertificateItem(msgspec.Struct):
-    """A certificate and its status, as lists show it."""
+class CertificateItem(msgspec.Struct, kw_only=True):
+    """A certificate and its status, as lists show it; `successor` took its place last."""
 
     id: str
     serial: str
@@ -121,10 +153,13 @@ class CertificateItem(msgspec.Struct):
     not_after: str
     status: str
     revocation: RevocationBody | None
+    successor: str | None = None
 
 
-class CertificateBody(CertificateItem):
-    """A certificate with the path to its root: `chain` has the issuing CA first, root last."""
+class CertificateBody(CertificateItem, kw_only=True):
+    """A certificate with the path to its root: `chain` has the issuing CA first, root last; its
+    `predecessor` is the one whose place it took. `pkcs12` (base64)
+    comes once, with a key that the platform made."""
 
     profile_version: int
     certificate: str
@@ -132,6 +167,8 @@ class CertificateBody(CertificateItem):
     ocsp_url: str
     crl_url: str
     ca_issuers_url: str
+    predecessor: str | None = None
+    pkcs12: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class CertificatePage(msgspec.Struct):
@@ -209,7 +246,10 @@ def instant_text(instant: datetime) -> str:
 
 
 def certificate_body(
-    certificate: IssuedCertificate, issuer: Issuer, status: CertificateStatus
+    certificate: IssuedCertificate,
+    issuer: Issuer,
+    status: CertificateStatus,
+    succession: Succession = NO_SUCCESSION,
 ) -> CertificateBody:
     """A certificate as it is answered."""
     return CertificateBody(
@@ -230,10 +270,12 @@ def certificate_body(
             shard_url(issuer.crl_url, certificate.shard) if certificate.shard else issuer.crl_url
         ),
         ca_issuers_url=issuer.ca_issuers_url,
+        predecessor=succession.predecessor,
+        successor=succession.successor,
     )
 
 
-def certificate_item(entry: CertificateEntry) -> CertificateItem:
+def certificate_item(entry: CertificateEntry, successor: str | None) -> CertificateItem:
     """A certificate as it is listed."""
     return CertificateItem(
         id=entry.id,
@@ -245,6 +287,7 @@ def certificate_item(entry: CertificateEntry) -> CertificateItem:
         not_after=instant_text(entry.not_after),
         status=entry.status.status,
         revocation=_revocation(entry.status),
+        successor=successor,
     )
 
 

@@ -16,6 +16,7 @@ Json = dict[str, Any]
 
 # What stands in a path. The platform's own tenants have names in place of characters.
 _PATH_SCHEMAS: Mapping[str, Mapping[str, str | int]] = {
+    "bulk": id_schema("blk"),
     "certificate": id_schema("crt"),
     "issuer": id_schema("iss"),
     "tenant": {"type": "string", "pattern": "^ten_[0-9a-z]{1,26}$"},
@@ -67,6 +68,11 @@ def _operation(operation: Operation[Any], references: Mapping[type[msgspec.Struc
         described["requestBody"] = {
             "required": True,
             "content": {"application/json": {"schema": references[operation.body]}},
+        }
+    if operation.streams:
+        described["requestBody"] = {
+            "required": True,
+            "content": {media_type: {} for media_type in operation.streams},
         }
     return described
 

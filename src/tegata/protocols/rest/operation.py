@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -19,9 +19,12 @@ from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.wording import choose_language
 from tegata.protocols.http import Request, Response
 from tegata.protocols.rest.problems import problem_response
+from tegata.registration.bulk import BulkService
 from tegata.registration.notices import NoticeService
 from tegata.registration.profiles import ProfileService
+from tegata.registration.renewal import RenewalService
 from tegata.registration.screening import RefusedKeyService
+from tegata.registration.server_keys import ServerKeyService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.service import RevocationService
 from tegata.tenancy.model import Action, Principal
@@ -41,12 +44,26 @@ class Services:
     tokens: TokenService
     tenants: TenantService
     enrolment: EnrolmentService
+    renewal: RenewalService
+    server_keys: ServerKeyService
+    bulk: BulkService
     authorities: AuthorityService
     profiles: ProfileService
     revocation: RevocationService
     refused_keys: RefusedKeyService
     notices: NoticeService
     base_url: str
+
+
+# A body as it comes: at most so many octets of it.
+Parts = Callable[[int], AsyncIterator[bytes]]
+
+
+async def no_parts(_maximum: int) -> AsyncIterator[bytes]:
+    """The parts of no body."""
+    nothing: tuple[bytes, ...] = ()
+    for part in nothing:
+        yield part
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +79,18 @@ class Call(Generic[Body]):
     digest: bytes
     accept: str = ""
     accept_language: str = ""
+    content_type: str = ""
+    parts: Parts = no_parts
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """An answer that is a file, not JSON."""
+    """An answer that is a file, not JSON; with `parts`, one that is made as it is sent."""
 
     octets: bytes
     media_type: str
     name: str
+    parts: AsyncIterator[bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +134,10 @@ class Operation(Generic[Body]):
     query: tuple[Parameter, ...] = ()
     idempotent: bool = False
     media_types: tuple[str, ...] = ()
+    # What it takes part by part, beside JSON.
+    streams: tuple[str, ...] = ()
+    # A member of its body that no digest covers.
+    secret: bytes = b""
 
     @property
     def takes_body(self) -> bool:
@@ -142,8 +166,12 @@ class Endpoint(Generic[Body]):
         try:
             # The caller is known before anything of the request is looked at.
             principal = await self._authenticate(request)
-            body = await request.body.read(BODY_MAXIMUM)
-            digest = request_digest(request, body)
+            body = b""
+            if not self._operation.streams:
+                body = await request.body.read(BODY_MAXIMUM)
+            secret = self._operation.secret
+            shown = without_secret(body, secret) if secret and secret in body else body
+            digest = request_digest(request, shown)
             principal.require(self._operation.action)
             answer = await self._operation.act(self._call(request, principal, body, digest))
         except Problem as problem:
@@ -179,6 +207,8 @@ class Endpoint(Generic[Body]):
             digest=digest,
             accept=request.header(b"accept"),
             accept_language=request.header(b"accept-language"),
+            content_type=request.header(b"content-type"),
+            parts=request.body.parts,
         )
 
     def _decode(self, request: Request, octets: bytes) -> Body:
@@ -221,8 +251,10 @@ class Endpoint(Generic[Body]):
         if answer.download is not None:
             name = answer.download.name
             headers["content-disposition"] = f'attachment; filename="{name}"'
-            media_type = answer.download.media_type
-            return Response(self._operation.status, answer.download.octets, media_type, headers)
+            file = answer.download
+            return Response(
+                self._operation.status, file.octets, file.media_type, headers, file.parts
+            )
         if answer.location is not None:
             headers["location"] = self._services.base_url + answer.location
         if answer.body is None:
@@ -237,3 +269,21 @@ def request_digest(request: Request, body: bytes) -> bytes:
     if request.query_string:
         target += "?" + request.query_string.decode("latin-1")
     return hashlib.sha256(f"{request.method} {target}\n".encode() + body).digest()
+
+
+def without_secret(body: bytes, secret: bytes) -> bytes:
+    """A JSON body whose digest tells nothing of a secret in it: a password could be guessed from
+    its digest, and what stands beside it in the record."""
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return b""
+    return msgspec.json.encode(_blank(found, secret.decode()), order="deterministic")
+
+
+def _blank(value: object, secret: str) -> object:
+    if isinstance(value, dict):
+        return {
+            name: "" if name == secret else _blank(member, secret) for name, member in value.items()
+        }
+    return [_blank(each, secret) for each in value] if isinstance(value, list) else value

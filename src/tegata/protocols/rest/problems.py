@@ -50,6 +50,14 @@ TABLE = {
     ProblemCode.PROFILE_BUILT_IN: HttpProblem(409, "The profile comes with the software"),
     ProblemCode.CERTIFICATE_UNKNOWN: HttpProblem(404, "There is no such certificate"),
     ProblemCode.CERTIFICATE_REVOKED: HttpProblem(409, "The certificate is revoked already"),
+    ProblemCode.CERTIFICATE_NOT_GOOD: HttpProblem(409, "The certificate is not good any more"),
+    ProblemCode.CERTIFICATE_SAME_KEY: HttpProblem(
+        400, "The key is the one that the certificate has"
+    ),
+    ProblemCode.BULK_UNKNOWN: HttpProblem(404, "There is no such bulk file"),
+    ProblemCode.BULK_FILE_REFUSED: HttpProblem(422, "The bulk file cannot be read"),
+    ProblemCode.BULK_ROW_REFUSED: HttpProblem(422, "The row cannot be understood"),
+    ProblemCode.BULK_DUPLICATE_ROW: HttpProblem(409, "The row asks for what another row asked for"),
     ProblemCode.CERTIFICATE_NOT_HELD: HttpProblem(409, "The certificate is not on hold"),
     ProblemCode.REASON_UNKNOWN: HttpProblem(400, "The revocation reason is not known"),
     ProblemCode.INVALIDITY_DATE: HttpProblem(400, "The invalidity date is not possible"),
@@ -73,6 +81,9 @@ TABLE = {
     ProblemCode.KEY_PURPOSE_REFUSED: HttpProblem(500, "The key may not sign this"),
     ProblemCode.KEY_ALGORITHM_REFUSED: HttpProblem(
         422, "The key cannot be of that algorithm, or cannot sign that way"
+    ),
+    ProblemCode.SERVER_KEY_REFUSED: HttpProblem(
+        422, "The platform does not make the key for this certificate"
     ),
     ProblemCode.IDEMPOTENCY_MISMATCH: HttpProblem(
         422, "The idempotency key was used for another request"

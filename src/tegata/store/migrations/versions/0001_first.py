@@ -54,6 +54,8 @@ def upgrade(op: Operations) -> None:
     _notices(op)
     _record(op)
     _nodes(op)
+    _successions(op)
+    _bulk(op)
 
 
 def _tenancy(op: Operations) -> None:
@@ -470,3 +472,56 @@ def _nodes(op: Operations) -> None:
         PrimaryKeyConstraint("node", "place"),
         sqlite_with_rowid=False,
     )
+
+
+def _successions(op: Operations) -> None:
+    op.create_table(
+        "succession",
+        _text("tenant"),
+        _octets("predecessor"),
+        _octets("successor"),
+        _text("kind"),
+        _number("created_at"),
+        PrimaryKeyConstraint("tenant", "predecessor", "successor"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("succession_successor", "succession", ["tenant", "successor"])
+
+
+def _bulk(op: Operations) -> None:
+    op.create_table(
+        "bulk",
+        _text("tenant"),
+        _text("id"),
+        _text("actor_kind"),
+        _text("actor"),
+        _text("request"),
+        _text("state"),
+        _number("rows"),
+        _number("succeeded"),
+        _number("refused"),
+        _number("created_at"),
+        _number("finished_at", nullable=True),
+        PrimaryKeyConstraint("tenant", "id"),
+    )
+    op.create_table(
+        "bulk_rows",
+        _text("tenant"),
+        _text("bulk"),
+        _number("first_row"),
+        _octets("sealed"),
+        PrimaryKeyConstraint("tenant", "bulk", "first_row"),
+    )
+    op.create_table(
+        "bulk_outcome",
+        _text("tenant"),
+        _text("bulk"),
+        _number("row"),
+        _octets("digest"),
+        _octets("certificate", nullable=True),
+        _text("code"),
+        _octets("sealed"),
+        PrimaryKeyConstraint("tenant", "bulk", "row"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("bulk_outcome_digest", "bulk_outcome", ["tenant", "bulk", "digest"])
