@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
 
 import msgspec
@@ -90,7 +90,10 @@ class CrlChecker:
         known: set[int] = set(json.loads(file.read_bytes())) if file.exists() else set()
         octets = self._fetch(f"{base}.json")
         if octets is not None:
-            known |= set(json.loads(octets)["shards"])
+            try:
+                known |= {int(shard) for shard in json.loads(octets)["shards"]}
+            except (ValueError, KeyError, TypeError) as error:
+                self._alarm(f"{base}.json", "crl.malformed", "the index of shards", str(error))
             self._keep(file, json.dumps(sorted(known)).encode())
         return sorted(known)
 
@@ -130,7 +133,8 @@ class CrlChecker:
             with _OPENER.open(url, timeout=_TIMEOUT) as answer:
                 octets: bytes = answer.read()
                 return octets
-        except (OSError, urllib.error.HTTPError) as error:
+        except (OSError, HTTPException) as error:
+            # Refused, cut short, or not HTTP at all.
             self._alarm(url, "crl.unreachable", "RFC 5280 section 8", str(error))
             return None
 

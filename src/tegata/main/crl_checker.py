@@ -10,8 +10,8 @@ import click
 from tegata.cli.crl_check import CrlChecker, print_alarms
 from tegata.outbound.system import SystemClock
 
-# The exit code when there is something wrong.
-ALARMED = 1
+# The exit code when there is something wrong: not that of a checker that failed itself.
+ALARMED = 3
 
 
 @click.command("crl-check")
@@ -21,7 +21,7 @@ ALARMED = 1
 )
 @click.option("--issuer", "issuers", multiple=True, help="An issuer's id; else read from stdin.")
 def crl_check_command(url: str, state: Path, issuers: tuple[str, ...]) -> None:
-    """Look once at published CRLs: one JSON line for each alarm; exit code 1 when there is one."""
+    """Look once at published CRLs: one JSON line for each alarm; exit code 3 when there is one."""
     chosen = issuers or sys.stdin.read().split()
     alarms = CrlChecker(url, state, SystemClock()).check(chosen)
     print_alarms(alarms)
