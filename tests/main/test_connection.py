@@ -283,3 +283,10 @@ async def test_what_is_ready_is_answered_at_once_and_in_its_turn() -> None:
     assert bodies == [b"ready a", b"/a ", b"ready a", b"later"]
     assert answers.count(b"date: ") == 4
     assert answers.count(b"connection: close") == 1
+
+
+async def test_head_of_what_is_prepared_has_no_body_either() -> None:
+    async with connected(World()) as client:
+        answer = await client.ask(message("HEAD", "/prepared", "Connection: close"))
+    assert b"content-length: 5\r\n" in answer
+    assert answer.endswith(b"\r\n\r\n")

@@ -123,4 +123,5 @@ async def test_what_is_ready_is_asked_for_first() -> None:
     ready = Prepared.of(b"now", "text/plain", {"x-a": "b"})
     application = PlainApplication(ROUTES, lambda _request: ready)
     assert application.prepared(asked("GET", b"/things")) == ready
-    assert ready.octets == (b"content-type: text/plain\r\ncontent-length: 3\r\nx-a: b\r\n\r\nnow")
+    assert ready.head == b"content-type: text/plain\r\ncontent-length: 3\r\nx-a: b\r\n\r\n"
+    assert ready.body == b"now"

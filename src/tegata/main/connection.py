@@ -250,7 +250,7 @@ class HttpConnection(asyncio.Protocol):
             ready = self._application.prepared(request)
             if ready is not None and self._transport is not None:
                 self._last = self._last or not incoming.keep_alive
-                self._transport.write(self._with_date(ready))
+                self._transport.write(self._with_date(ready) + ready.body)
                 self._next()
                 return
         self._answering = incoming
@@ -263,7 +263,7 @@ class HttpConnection(asyncio.Protocol):
         try:
             response = await self._application(request)
             if isinstance(response, Prepared):
-                head, body = self._with_date(response), b""
+                head, body = self._with_date(response), response.body
             elif response.parts is not None:
                 await self._send_stream(response, response.parts, request, incoming)
                 head, body = b"", b""
@@ -335,7 +335,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _with_date(self, ready: Prepared) -> bytes:
         close = b"connection: close\r\n" if self._last else b""
-        return b"".join((_OK, self._connections.date.encode(), close, ready.octets))
+        return b"".join((_OK, self._connections.date.encode(), close, ready.head))
 
     def _head(self, response: Response) -> bytes:
         lines = [_STATUS_LINES[response.status], self._connections.date]

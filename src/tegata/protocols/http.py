@@ -96,16 +96,23 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A successful answer that is ready: its headers but Date and Connection, and its body."""
+    """A successful answer that is ready: its headers but Date and Connection with the line that
+    ends them, and its body."""
 
-    octets: bytes
+    head: bytes
+    body: bytes
 
     @classmethod
     def of(cls, body: bytes, media_type: str, headers: Mapping[str, str]) -> Prepared:
         """Prepare an answer."""
         lines = [f"content-type: {media_type}", f"content-length: {len(body)}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        return cls("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+        return cls("\r\n".join([*lines, "", ""]).encode("latin-1"), body)
+
+    @property
+    def size(self) -> int:
+        """Its octets."""
+        return len(self.head) + len(self.body)
 
 
 class Application(Protocol):

@@ -226,7 +226,7 @@ def _keepable(answer: OcspAnswer, forms: OcspForms) -> Presigned[OcspForms]:
         subjects=tuple((answer.issuer, serial) for serial in answer.serials),
         fresh_until=answer.this_update + (answer.next_update - answer.this_update) / 2,
         valid_until=answer.next_update - _LAST_MINUTE,
-        size=(len(forms.get.octets) + len(forms.post.octets)) // len(_questions(b"")),
+        size=(forms.get.size + forms.post.size) // len(_questions(b"")),
     )
 
 
