@@ -85,7 +85,7 @@ def test_the_answer_describes_the_certificate_that_it_carries(
     assert set(body) == {
         "id", "serial", "issuer", "profile", "subject", "not_before", "not_after", "status",
         "revocation", "certificate", "chain", "ocsp_url", "crl_url", "ca_issuers_url",
-        "profile_version",
+        "profile_version", "predecessor", "successor",
     }  # fmt: skip
     assert int(body["serial"], 16) == certificate.serial_number
     assert body["serial"] == body["serial"].lower()
