@@ -328,7 +328,10 @@ async def _roll_back(connection: Connection) -> None:
 
 
 def _is_lost(error: psycopg.Error) -> bool:
-    """Whether the connection ended with the error, rather than only a statement."""
+    """Whether the connection ended with the error, or can no longer be used: one that lacks a
+    statement which the driver believes prepared would fail with it for ever."""
+    if isinstance(error, errors.InvalidSqlStatementName):
+        return True
     if error.sqlstate is None:
         return isinstance(error, psycopg.OperationalError)
     return error.diag.severity_nonlocalized in {"FATAL", "PANIC"}

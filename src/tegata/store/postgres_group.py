@@ -47,6 +47,9 @@ class Connection(psycopg.AsyncConnection[Row]):
     async def configure(self) -> None:
         """Give up the rights of the login, and listen to notices."""
         self.add_notice_handler(self._hear)
+        # Our statements are a finite set, so all stay prepared. Past a maximum the driver would
+        # deallocate the oldest, in the middle of a pipeline that may still use it.
+        self.prepared_max = None
         await self.execute(f"SET ROLE {APP_ROLE}")
         await self.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_IN_TRANSACTION}'")
 
