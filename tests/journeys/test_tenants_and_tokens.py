@@ -137,6 +137,7 @@ def test_a_token_does_what_its_actions_say_and_nothing_else(
     body = {"issuer": tenant.issuer, "profile": "tls-server", "csr": make_csr("a.example.test")}
     certificate = tenant.issue(make_csr("b.example.test"))["id"]
     tries = {
+        "bulk.manage": caller.get("/v1/bulk"),
         "certificates.issue": caller.post("/v1/certificates", body),
         "certificates.read": caller.get("/v1/certificates"),
         "certificates.revoke": caller.post(f"/v1/certificates/{certificate}/revoke", {}),
