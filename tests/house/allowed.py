@@ -11,7 +11,6 @@ Table = Mapping[str, str]
 
 FILES_OVER_BUDGET: Final[Table] = {
     "store/migrations/versions/0001_first.py": "all tables as they were first made",
-    "store/schema.py": "one list of all tables, which is read as one",
 }
 
 FUNCTIONS_OVER_BUDGET: Final[Table] = {
