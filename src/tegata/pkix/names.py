@@ -58,6 +58,10 @@ _STRING_TAGS = {
     oids.DOMAIN_COMPONENT: IA5_STRING,
 }
 _ENCODINGS = {UTF8_STRING: "utf-8", PRINTABLE_STRING: "ascii", IA5_STRING: "ascii"}
+# TeletexString (which everybody takes for Latin-1), NumericString, UniversalString, BMPString.
+_FOREIGN_ENCODINGS = {
+    **_ENCODINGS, 0x12: "ascii", 0x14: "latin-1", 0x1C: "utf-32-be", 0x1E: "utf-16-be",
+}  # fmt: skip
 # X.680 section 41.4.
 _PRINTABLE = frozenset(string.ascii_letters + string.digits + " '()+,-./:=?")
 
@@ -179,6 +183,30 @@ def name_text(rdns: Sequence[Sequence[NameAttribute]]) -> str:
         )
         for rdn in rdns
     )
+
+
+def legible_name(octets: bytes) -> str:
+    """A Name as another CA wrote it, for people: string types that RFC 5280 tells CAs not to use
+    are read too, and what is no text is shown in hexadecimal. `DerError` when it is no Name."""
+    rdns = [
+        [
+            f"{_SHORT.get(kind, kind)}={_legible(each.value)}"
+            for each in rdn.as_list()
+            for kind in (each.attribute_type.dotted_string,)
+        ]
+        for rdn in decode(_Name, wrap(SEQUENCE, octets)).rdns
+    ]
+    return ", ".join("+".join(each) for each in rdns)
+
+
+def _legible(value: TLV) -> str:
+    content = bytes(value.data)
+    try:
+        text = content.decode(_FOREIGN_ENCODINGS[value.tag_bytes[0]])
+    except (KeyError, UnicodeDecodeError):
+        return "#" + content.hex()
+    # No store keeps a NUL in a text.
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def encode_general_names(names: Sequence[GeneralName]) -> bytes:

@@ -26,6 +26,8 @@ RESPONDER_JOB = "responder.renew"
 NOTICE_JOB = "notice.send"
 # Its key is the file.
 BULK_JOB = "bulk.run"
+# Its key is the issuer that is to be.
+TAKE_OVER_JOB = "take-over.run"
 LEASE = timedelta(seconds=60)
 AT_ONCE = 16
 _ZERO: ColumnClause[int] = literal_column("0")

@@ -17,12 +17,14 @@ from tegata.store.refused_keys import RefusedKeyReads, RefusedKeyWrites
 from tegata.store.registration import RegistrationReads, RegistrationWrites
 from tegata.store.revocation import RevocationReads, RevocationWrites
 from tegata.store.successions import SuccessionReads, SuccessionWrites
+from tegata.store.take_over import TakeOverReads, TakeOverWrites
 from tegata.store.tenancy import TenancyReads, TenancyWrites
 from tegata.store.unit import ActJournal, Withdraw
 
 
 class Unit(
     KeyWrites,
+    TakeOverWrites,
     IssuanceWrites,
     RevocationWrites,
     RegistrationWrites,
@@ -39,6 +41,7 @@ class Unit(
 
 class Store(
     KeyReads,
+    TakeOverReads,
     RevocationReads,
     RegistrationReads,
     RefusedKeyReads,

@@ -18,6 +18,7 @@ from tegata.protocols.rest import (
     notices,
     profiles,
     refused_keys,
+    take_overs,
     tenancy,
 )
 from tegata.protocols.rest.bodies import Health
@@ -32,6 +33,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     *certificates.OPERATIONS,
     *bulk.OPERATIONS,
     *authorities.OPERATIONS,
+    *take_overs.OPERATIONS,
     *profiles.OPERATIONS,
     *refused_keys.OPERATIONS,
     *notices.OPERATIONS,
