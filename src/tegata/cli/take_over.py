@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -138,3 +139,16 @@ def cancel(context: Path, token_file: Path | None, identifier: str) -> None:
     """Forget it, with all that was handed in."""
     path = item_path("take-overs", identifier) + "/cancel"
     show(Client.open(context, token_file).call("POST", path))
+
+
+@click.command("revoke-serial")
+@connected
+@click.argument("identifier")
+@click.argument("serial")
+@click.option("--reason", default="unspecified", show_default=True)
+def revoke_serial(
+    context: Path, token_file: Path | None, identifier: str, serial: str, reason: str
+) -> None:
+    """Revoke what a CA brought along without its certificate: a serial number in hexadecimal."""
+    path = item_path("issuers", identifier) + f"/serials/{quote(serial, safe='')}/revoke"
+    show(Client.open(context, token_file).call("POST", path, {"reason": reason}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import AsyncIterator
 from email.message import Message
 from typing import Any, TypeVar
@@ -17,12 +18,19 @@ from tegata.kernel.ids import IssuerId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.pkix.certificate import encode_pem
 from tegata.protocols.rest.authority_bodies import KINDS, signature_algorithm
-from tegata.protocols.rest.bodies import RequestBody, instant_text
+from tegata.protocols.rest.bodies import (
+    RequestBody,
+    RevocationBody,
+    RevocationRequest,
+    instant_text,
+    revocation_body,
+)
 from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation, Parameter
 from tegata.tenancy.model import Action
 
 B = TypeVar("B")
 
+_SERIAL = re.compile("[0-9a-fA-F]{1,40}")
 # PEM or DER, by whatever name the sender knows it.
 _FILES = (
     "application/octet-stream", "application/pem-certificate-chain", "application/x-pem-file",
@@ -153,6 +161,22 @@ async def cancel(call: Call[NoBody]) -> Answer:
     return Answer(_body(call, found))
 
 
+async def revoke_serial(call: Call[RevocationRequest]) -> Answer:
+    """Revoke what only the index of a CA that was taken over tells of."""
+    issuer, scope = IssuerId(call.path["issuer"]), call.principal.scope
+    call.principal.require_issuer(issuer)
+    await call.services.enrolment.get_issuer(scope, issuer)
+    digits = call.path["serial"]
+    if not _SERIAL.fullmatch(digits):
+        raise Problem(ProblemCode.CERTIFICATE_UNKNOWN, "a serial number is hexadecimal")
+    if call.body.invalidity_date is not None:
+        raise Problem(ProblemCode.INVALIDITY_DATE, "nothing is known of when it was valid")
+    status = await call.services.revocation.revoke_serial(
+        scope, issuer, int(digits, 16), call.body.reason, call.digest
+    )
+    return Answer(revocation_body(status))
+
+
 def _issuer(call: Call[B]) -> IssuerId:
     call.principal.require_every_issuer()
     return IssuerId(call.path["take_over"])
@@ -230,5 +254,10 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         "POST", "/v1/take-overs/{take_over}/cancel", "cancelTakeOver",
         "Forget a take-over and all that was handed in", Action.ISSUERS_MANAGE,
         "issuance:take-over:cancel", NoBody, TakeOverBody, 200, cancel,
+    ),
+    Operation(
+        "POST", "/v1/issuers/{issuer}/serials/{serial}/revoke", "revokeSerial",
+        "Revoke what a CA brought along without its certificate", Action.CERTIFICATES_REVOKE,
+        "revocation:serial:revoke", RevocationRequest, RevocationBody, 200, revoke_serial,
     ),
 )  # fmt: skip
