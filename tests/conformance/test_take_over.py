@@ -25,7 +25,7 @@ from tests.conformance.running import (
     running,
     until,
 )
-from tests.conformance.test_softhsm import LABEL, MODULE, PIN, Token, make_token
+from tests.conformance.test_softhsm import LABEL, PIN, Token, make_token
 from tests.old_ca import POINT, OldCa
 
 require("openssl", "ran the CA, and asks about its certificates")

@@ -46,6 +46,7 @@ class TakeOverService:
     authorities: AuthorityService
     screen: Screen
     clock: Clock
+    batch: int = BATCH
 
     async def begin(self, scope: TenantScope, new: NewTakeOver, digest: bytes) -> TakeOver:
         """Begin with a CA's certificate, whose key an operator has given to the tenant. Asking
@@ -109,15 +110,15 @@ class TakeOverService:
                 for der in reader.feed(part):
                     place += 1
                     batch.append(signer.read_certificate(der))
-                    if len(batch) == BATCH:
+                    if len(batch) == self.batch:
                         take_over = await self._stage(scope, take_over, batch, profile, digest)
                         batch = []
             reader.close()
         except (DerError, SignatureInvalid) as error:
             raise _refused(f"certificate {place or 1} of the file: {error}") from error
-        if batch:
-            take_over = await self._stage(scope, take_over, batch, profile, digest)
-        return take_over
+        if not place:
+            raise _refused("the file has no certificate")
+        return await self._stage(scope, take_over, batch, profile, digest)
 
     async def _stage(
         self,
@@ -166,7 +167,7 @@ class TakeOverService:
         async for part in parts:
             for entry in reader.feed(part):
                 batch.append(entry)
-                if len(batch) == BATCH:
+                if len(batch) == self.batch:
                     take_over = await self._tell_index(scope, take_over, batch, take_over, digest)
                     batch = []
         batch += reader.close()
@@ -198,7 +199,7 @@ class TakeOverService:
         for entry in crl.entries():
             revocation = TakenRevocation(entry.revoked_at, entry.reason, entry.invalid_since)
             batch.append((entry.serial, None, revocation))
-            if len(batch) == BATCH:
+            if len(batch) == self.batch:
                 take_over = await self._tell(scope, take_over, batch, take_over, "add-crl", digest)
                 batch = []
         # With the last batch the list is told whole.

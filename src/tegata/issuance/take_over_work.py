@@ -41,6 +41,7 @@ class TakeOverWork:
     authorities: AuthorityService
     clock: Clock
     randomness: Randomness
+    batch: int = BATCH
 
     async def complete(self, scope: TenantScope, issuer: IssuerId, digest: bytes) -> TakeOver:
         """Have everything recorded and the CA work from then on. Asking again changes nothing.
@@ -91,7 +92,7 @@ class TakeOverWork:
             return begun + _NEVER
         signer = ForeignIssuer(take_over.chain[0])
         while self.clock.now() - begun < _TURN:
-            staged = await self.store.next_staged(scope, issuer, BATCH)
+            staged = await self.store.next_staged(scope, issuer, self.batch)
             if not staged:
                 await self._finish(scope, take_over)
                 await self._make_whole(scope, issuer)
