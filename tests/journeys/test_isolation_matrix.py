@@ -755,6 +755,7 @@ def tricks(route: Route, world: World) -> Iterator[Attempt]:
         "tenant": tenant,
         "profile": "victims-own",
         "bulk": world.victim.bulk,
+        "take_over": world.victim.take_over,
     }
     identifier = victims[name]
     for text in (

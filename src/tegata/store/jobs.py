@@ -9,7 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnClause, and_, bindparam, case, literal_column, null, select, update
+from sqlalchemy import (
+    ColumnClause,
+    and_,
+    bindparam,
+    case,
+    delete,
+    literal_column,
+    null,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tegata.kernel.ids import NodeId, TenantId
@@ -51,6 +61,10 @@ WANT_JOB = Statement(
             )
         },
     )
+)
+# For what is over once it is done.
+FORGET_JOB = Statement(
+    delete(job).where(job.c.kind == bindparam("job_kind"), job.c.key == bindparam("job_key"))
 )
 _DUE = (
     select(job.c.kind, job.c.key, job.c.tenant, job.c.tries)

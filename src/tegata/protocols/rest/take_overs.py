@@ -110,13 +110,12 @@ async def list_take_overs(call: Call[NoBody]) -> Answer:
 
 async def show(call: Call[NoBody]) -> Answer:
     """How far one is."""
-    found = await call.services.take_overs.get(call.principal.scope, _issuer(call))
-    return Answer(_body(call, found))
+    return Answer(_body(call, await _find(call)))
 
 
 async def add_certificates(call: Call[NoBody]) -> Answer:
     """Hand in certificates that the CA issued."""
-    issuer, scope = _issuer(call), call.principal.scope
+    scope, issuer = call.principal.scope, (await _find(call)).id
     profile = call.query.get("profile", TAKEN_PROFILE)
     if profile != TAKEN_PROFILE:
         # Who names a profile means one that there is.
@@ -129,7 +128,7 @@ async def add_certificates(call: Call[NoBody]) -> Answer:
 
 async def add_index(call: Call[NoBody]) -> Answer:
     """Hand in the CA's index."""
-    issuer = _issuer(call)
+    issuer = (await _find(call)).id
     parts = _file(call, INDEX_MAXIMUM)
     taken = await call.services.take_overs.add_index(
         call.principal.scope, issuer, parts, call.digest
@@ -139,7 +138,7 @@ async def add_index(call: Call[NoBody]) -> Answer:
 
 async def add_crl(call: Call[NoBody]) -> Answer:
     """Hand in the last list that the CA made."""
-    issuer = _issuer(call)
+    issuer = (await _find(call)).id
     octets = b"".join([part async for part in _file(call, CRL_MAXIMUM)])
     digest = hashlib.sha256(call.digest + octets).digest()
     taken = await call.services.take_overs.add_crl(call.principal.scope, issuer, octets, digest)
@@ -155,9 +154,8 @@ async def complete(call: Call[NoBody]) -> Answer:
 
 async def cancel(call: Call[NoBody]) -> Answer:
     """Forget it."""
-    issuer, scope = _issuer(call), call.principal.scope
-    found = await call.services.take_overs.get(scope, issuer)
-    await call.services.take_over_work.cancel(scope, issuer, call.digest)
+    found = await _find(call)
+    await call.services.take_over_work.cancel(call.principal.scope, found.id, call.digest)
     return Answer(_body(call, found))
 
 
@@ -180,6 +178,10 @@ async def revoke_serial(call: Call[RevocationRequest]) -> Answer:
 def _issuer(call: Call[B]) -> IssuerId:
     call.principal.require_every_issuer()
     return IssuerId(call.path["take_over"])
+
+
+async def _find(call: Call[B]) -> TakeOver:
+    return await call.services.take_overs.get(call.principal.scope, _issuer(call))
 
 
 def _file(call: Call[NoBody], maximum: int) -> AsyncIterator[bytes]:
