@@ -28,7 +28,7 @@ from tegata.registration.bulk_model import (
 )
 from tegata.store import schema
 from tegata.store.instants import from_milliseconds, to_milliseconds
-from tegata.store.jobs import BULK_JOB, FORGET_JOB, WANT_JOB
+from tegata.store.jobs import BULK_JOB, FORGET, WANT_JOB
 from tegata.store.reads import ReadsBase
 from tegata.store.schema import bulk, bulk_outcome, bulk_rows
 from tegata.store.statement import NO_OFFSET, Row, Statement
@@ -327,7 +327,7 @@ class BulkWrites(UnitBase):
         """Forget a file and its job."""
         self._execute(_FORGET, self._bulk_values(identifier), expect=None)
         parameters = {"job_kind": BULK_JOB, "job_key": identifier}
-        self._execute(FORGET_JOB, parameters, expect=None)
+        self._execute(FORGET, parameters, expect=None)
 
     def want_bulk(self, identifier: BulkId, at: datetime) -> None:
         """Have the file worked on at an instant or earlier."""

@@ -63,7 +63,7 @@ WANT_JOB = Statement(
     )
 )
 # For what is over once it is done.
-FORGET_JOB = Statement(
+FORGET = Statement(
     delete(job).where(job.c.kind == bindparam("job_kind"), job.c.key == bindparam("job_key"))
 )
 _DUE = (

@@ -29,7 +29,7 @@ from tegata.pkix.crl import REASON_BY_NUMBER, encode_crl_entry
 from tegata.pkix.extensions import subject_public_key
 from tegata.store.instants import from_milliseconds, to_milliseconds
 from tegata.store.issuance import IssuanceWrites
-from tegata.store.jobs import FORGET_JOB, TAKE_OVER_JOB, WANT_JOB
+from tegata.store.jobs import FORGET, TAKE_OVER_JOB, WANT_JOB
 from tegata.store.keys import KEY_COLUMNS, key_from_row
 from tegata.store.reads import ReadsBase
 from tegata.store.schema import (
@@ -267,7 +267,7 @@ class TakeOverWrites(IssuanceWrites):
         owner = {"tenant": self.scope.tenant, "issuer": ended.id}
         self._execute(_REMOVE_STAGED, owner, expect=None)
         this = {"job_kind": TAKE_OVER_JOB, "job_key": ended.id}
-        self._execute(FORGET_JOB, this, expect=None)
+        self._execute(FORGET, this, expect=None)
 
     def remove_signing_key(self, key: KeyId) -> None:
         """Forget a key that nothing was signed with."""
