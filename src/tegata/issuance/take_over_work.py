@@ -13,7 +13,7 @@ from tegata.issuance.shards import COMPLETE, FIRST_SHARD
 from tegata.issuance.take_over import BATCH, take_over_event
 from tegata.issuance.take_over_ports import TakeOverStore, TakeOverUnit
 from tegata.issuance.taken import Staged, TakenRecord, TakeOver, TakeOverState
-from tegata.issuance.taken_records import certificate_end, taken_issuer, taken_record
+from tegata.issuance.taken_records import taken_issuer, taken_record
 from tegata.kernel.ids import IssuerId, time_ordered
 from tegata.kernel.month import expiry_month
 from tegata.kernel.ports import Clock, Randomness
@@ -22,7 +22,6 @@ from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import RefusalGround
 from tegata.pkix.certificate import parse_certificate, parse_tbs_certificate
 from tegata.pkix.crl import RevocationReason
-from tegata.pkix.foreign import ForeignIssuer
 
 # How long a turn lasts before others come.
 _TURN = timedelta(seconds=1)
@@ -57,8 +56,7 @@ class TakeOverWork:
         if take_over.crl_number is None:
             raise _refused("say the CA's last CRL number: lists go on above it")
         now = self.clock.now()
-        end = parse_tbs_certificate(parse_certificate(take_over.chain[0]).tbs).not_after
-        if end < now:
+        if _end_of(take_over) < now:
             raise Problem(ProblemCode.ISSUER_CERTIFICATE_REFUSED, "the CA has expired meanwhile")
         moved = replace(take_over, state=TakeOverState.COMPLETING, revision=take_over.revision + 1)
         async with self.store.open_unit(scope) as unit:
@@ -90,37 +88,38 @@ class TakeOverWork:
             return begun + _NEVER
         if take_over.state is TakeOverState.OPEN:
             return begun + _NEVER
-        signer = ForeignIssuer(take_over.chain[0])
         while self.clock.now() - begun < _TURN:
             staged = await self.store.next_staged(scope, issuer, self.batch)
             if not staged:
                 await self._finish(scope, take_over)
                 await self._make_whole(scope, issuer)
                 return self.clock.now() + _NEVER
-            await self._record(scope, take_over, signer, staged)
+            await self._record(scope, take_over, staged)
         return self.clock.now()
 
     async def _record(
         self,
         scope: TenantScope,
         take_over: TakeOver,
-        signer: ForeignIssuer,
         staged: Sequence[Staged],
     ) -> None:
         now = self.clock.now()
+        end = _end_of(take_over)
+
+        def identify(month: int) -> bytes:
+            return time_ordered(int(now.timestamp() * 1000), self.randomness.octets(10), month)
+
+        records = [taken_record(each, take_over, scope.tenant, end, identify) for each in staged]
         compromised = False
         async with self.store.open_unit(scope) as unit:
             if take_over.point is not None:
                 unit.open_shard(take_over.id, FIRST_SHARD, take_over.point, now)
-            for each in staged:
-                month = max(expiry_month(certificate_end(each, signer)), 0)
-                milliseconds = int(now.timestamp() * 1000)
-                octets = time_ordered(milliseconds, self.randomness.octets(10), month)
-                record = taken_record(each, take_over, scope.tenant, signer, octets)
+            for record, octets in records:
                 unit.record_taken(record, octets)
-                if record.shard:
-                    unit.refill_shard(take_over.id, record.shard, 1, month)
                 compromised |= _refuse_key(unit, record, now)
+            if take_over.point is not None:
+                months = [expiry_month(record.listed_until) for record, _octets in records]
+                unit.refill_shard(take_over.id, FIRST_SHARD, len(records), max(0, *months))
             unit.strike_staged(take_over.id, staged[-1].serial)
             private = {"entries": str(len(staged))}
             unit.audit(take_over_event(scope, "record", take_over.id, _NO_REQUEST, private))
@@ -171,6 +170,11 @@ def _refuse_key(unit: TakeOverUnit, record: TakenRecord, now: datetime) -> bool:
     digest = hashlib.sha256(tbs.public_key).digest()
     unit.add_refused_key(digest, RefusalGround.COMPROMISE, now)
     return True
+
+
+def _end_of(take_over: TakeOver) -> datetime:
+    """Until when the CA's own certificate is valid."""
+    return parse_tbs_certificate(parse_certificate(take_over.chain[0]).tbs).not_after
 
 
 def _counts(take_over: TakeOver) -> dict[str, str]:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from tegata.issuance.installed import authority_limits
 from tegata.issuance.model import IssuedCertificate, Issuer
 from tegata.issuance.taken import Staged, TakenRecord, TakeOver
 from tegata.kernel.ids import TenantId, encode_certificate_id
+from tegata.kernel.month import expiry_month
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.signing import KeyPurpose
 from tegata.pkix.certificate import parse_certificate, parse_tbs_certificate
 from tegata.pkix.crl_reader import TbsCertList
 from tegata.pkix.der import DerError
-from tegata.pkix.foreign import ForeignIssuer, authority_key_of, pem_block
+from tegata.pkix.foreign import ForeignIssuer, authority_key_of, pem_block, read_again
 from tegata.pkix.signatures import SignatureInvalid
 from tegata.profiles.authority import AuthorityBounds
 from tegata.profiles.model import IssuerFacts
 
 CRL_MAXIMUM = 256 << 20
+# The octets of a new certificate's id, for a month of expiry.
+Identify = Callable[[int], bytes]
 # What the store holds; RFC 5280 section 5.2.3 would allow 20 octets.
 NUMBER_MAXIMUM = (1 << 62) - 1
 
@@ -81,20 +85,20 @@ def taken_issuer(take_over: TakeOver, tenant: TenantId, urls: tuple[str, str, st
 
 
 def taken_record(
-    staged: Staged, take_over: TakeOver, tenant: TenantId, issuer: ForeignIssuer, octets: bytes
-) -> TakenRecord:
-    """What is recorded of a serial number; `octets` is its certificate's id.
+    staged: Staged, take_over: TakeOver, tenant: TenantId, issuer_end: datetime, identify: Identify
+) -> tuple[TakenRecord, bytes]:
+    """What is recorded of a serial number, and its certificate's id, which carries its month.
 
-    A serial that is only known to be revoked may be valid as long as its CA: it is listed until
-    then.
+    A serial that is only known to be revoked may be valid as long as its CA, until `issuer_end`:
+    it is listed until then.
     """
     shard = 0 if take_over.point is None else 1
-    listed_until = staged.not_after or issuer.tbs.not_after
     if staged.der is None:
-        return TakenRecord(
-            take_over.id, staged.serial, None, (), staged.revoked, listed_until, shard
-        )
-    found = issuer.read_certificate(staged.der)
+        end = staged.not_after or issuer_end
+        alone = TakenRecord(take_over.id, staged.serial, None, (), staged.revoked, end, shard)
+        return alone, b""
+    found = read_again(staged.der)
+    octets = identify(max(expiry_month(found.not_after), 0))
     certificate = IssuedCertificate(
         id=encode_certificate_id(octets),
         tenant=tenant,
@@ -108,16 +112,10 @@ def taken_record(
         der=found.der,
         shard=shard,
     )
-    return TakenRecord(
+    record = TakenRecord(
         take_over.id, found.serial, certificate, found.names, staged.revoked, found.not_after, shard
     )
-
-
-def certificate_end(staged: Staged, issuer: ForeignIssuer) -> datetime:
-    """The end of validity of what is staged, whose month its id carries."""
-    if staged.der is None:
-        return staged.not_after or issuer.tbs.not_after
-    return parse_tbs_certificate(parse_certificate(staged.der).tbs).not_after
+    return record, octets
 
 
 def _refused(detail: str) -> Problem:

@@ -27,7 +27,7 @@ from tegata.pkix.der import (
     content_of,
     decode_elements,
 )
-from tegata.pkix.extensions import key_identifier, parse_basic_constraints
+from tegata.pkix.extensions import key_identifier
 from tegata.pkix.names import GeneralName, legible_name, parse_general_name
 from tegata.pkix.signatures import SignatureInvalid
 
@@ -35,6 +35,8 @@ from tegata.pkix.signatures import SignatureInvalid
 SERIAL_BITS = 160
 # Octets of one certificate, however many names it has.
 ELEMENT_MAXIMUM = 1 << 20
+# Months of expiry are counted from it (`kernel.month`).
+_FIRST_YEAR = 2000
 _PEM_BEGIN, _PEM_END, _DASHES = b"-----BEGIN ", b"-----END ", b"-----"
 
 
@@ -49,7 +51,6 @@ class ForeignCertificate:
     subject: str
     names: tuple[GeneralName, ...]
     public_key: bytes
-    is_ca: bool
 
 
 class ForeignIssuer:
@@ -81,23 +82,15 @@ class ForeignIssuer:
     def read_certificate(self, der: bytes) -> ForeignCertificate:
         """A certificate that it issued. `DerError` when it cannot be read, or is another
         issuer's; `SignatureInvalid` when this CA's key did not sign it."""
-        tbs = parse_tbs_certificate(parse_certificate(der).tbs)
-        if tbs.issuer != self.tbs.subject:
+        found, issuer = _read(der)
+        if issuer != self.tbs.subject:
             raise DerError("issued under another name")
-        if not 0 <= tbs.serial < 1 << SERIAL_BITS:
+        if not 0 <= found.serial < 1 << SERIAL_BITS:
             raise DerError("a serial number is positive and has at most 20 octets")
+        if found.not_after.year < _FIRST_YEAR:
+            raise DerError("it expired before the year 2000")
         self.require_signed(der)
-        basic = tbs.extensions.get(oids.BASIC_CONSTRAINTS)
-        return ForeignCertificate(
-            der,
-            tbs.serial,
-            tbs.not_before,
-            tbs.not_after,
-            legible_name(tbs.subject),
-            _names(tbs),
-            tbs.public_key,
-            basic is not None and parse_basic_constraints(basic.value).ca,
-        )
+        return found
 
     def read_crl(self, der: bytes) -> TbsCertList:
         """A list that it made: of version 2 with a number (RFC 5280 section 5.2.3). Raises as
@@ -112,6 +105,11 @@ class ForeignIssuer:
         if not valid:
             raise SignatureInvalid("the list is not signed by this CA's key")
         return crl
+
+
+def read_again(der: bytes) -> ForeignCertificate:
+    """A certificate that `ForeignIssuer.read_certificate` has taken."""
+    return _read(der)[0]
 
 
 def authority_key_of(tbs: TbsCertificate) -> bytes:
@@ -224,6 +222,15 @@ def _load(der: bytes) -> x509.Certificate:
             return x509.load_der_x509_certificate(der)
     except ValueError as error:
         raise DerError(f"not a certificate: {error}") from None
+
+
+def _read(der: bytes) -> tuple[ForeignCertificate, bytes]:
+    tbs = parse_tbs_certificate(parse_certificate(der).tbs)
+    subject = legible_name(tbs.subject)
+    found = ForeignCertificate(
+        der, tbs.serial, tbs.not_before, tbs.not_after, subject, _names(tbs), tbs.public_key
+    )
+    return found, tbs.issuer
 
 
 def _names(tbs: TbsCertificate) -> tuple[GeneralName, ...]:
