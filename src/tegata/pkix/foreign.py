@@ -25,7 +25,7 @@ from tegata.pkix.der import (
     SEQUENCE,
     DerError,
     content_of,
-    decode_elements,
+    split,
 )
 from tegata.pkix.extensions import key_identifier
 from tegata.pkix.names import GeneralName, legible_name, parse_general_name
@@ -237,12 +237,14 @@ def _names(tbs: TbsCertificate) -> tuple[GeneralName, ...]:
     extension = tbs.extensions.get(oids.SUBJECT_ALTERNATIVE_NAME)
     names = []
     try:
-        elements = decode_elements(extension.value) if extension is not None else []
+        elements = split(content_of(extension.value, SEQUENCE)) if extension is not None else []
     except DerError:
         return ()
-    for element in elements:
+    for tag, content in elements:
         try:
-            names.append(parse_general_name(element))
+            name = parse_general_name(tag, content)
         except DerError:
             continue  # a kind that the platform does not search for
+        if "\0" not in name.value:  # no store keeps it in a text
+            names.append(name)
     return tuple(dict.fromkeys(names))
