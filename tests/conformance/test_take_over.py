@@ -301,6 +301,9 @@ def _check_pointed(taken: Taken) -> None:
     assert run("openssl", "verify", *lists, good).endswith("OK\n")
     code, text = attempt("openssl", "verify", *lists, taken.old.folder / "late.old.example.pem")
     assert (code, "certificate revoked" in text) == (2, True)
+    command = ("crl-check", "--url", taken.platform.public, "--issuer", taken.issuer)
+    for _look in range(2):
+        assert run(TEGATA, *command, "--state", taken.old.folder / "seen") == ""
     # What is issued here names another list.
     answer = taken.platform.call(
         "POST", "/v1/certificates",

@@ -34,7 +34,8 @@ from tegata.registration.model import (
 from tegata.revocation.model import Status
 from tegata.revocation.rules import revocation_of, revocation_of_serial
 from tegata.store.database import Database
-from tegata.store.replay import RecoveringStore
+from tegata.store.negative import revoked_act
+from tegata.store.replay import REPLAYS, RecoveringStore
 from tests.fakes.journal import FakeJournal
 from tests.fakes.system import CountingRandomness, FakeClock, PlainSealer
 from tests.issuance.drafts import an_issuer
@@ -176,10 +177,13 @@ def a_record(
     return TakenRecord(ISSUER, serial, certificate, names, revoked, end, shard), octets
 
 
-async def record(store: RecoveringStore, *records: tuple[TakenRecord, bytes]) -> None:
+async def record(
+    store: RecoveringStore, *records: tuple[TakenRecord, bytes], key: bool = True
+) -> None:
     issuer = replace(an_issuer(), id=ISSUER, tenant=TANUKI.tenant, key=a_key(), parent=None)
     async with store.open_unit(TANUKI) as unit:
-        unit.add_signing_key(issuer.key, NOW)
+        if key:
+            unit.add_signing_key(issuer.key, NOW)
         unit.add_issuer(issuer, NOW)
         unit.open_shard(ISSUER, 0, "http://a.test/crl/iss_issuing.crl", NOW)
         unit.raise_crl_floor(ISSUER, 41)
@@ -269,6 +273,56 @@ async def test_a_serial_that_only_an_index_knows_is_good_until_it_is_revoked(
         await unit.commit()
     assert (await store.certificate_status(TANUKI, ISSUER, 9)).status is Status.REVOKED
     assert (await listed(store), await listed(store, 2), await listed(store, 1)) == ([9], [9], [])
+
+
+async def test_a_revocation_since_is_done_again_while_the_take_over_is_not_complete(
+    database: Database,
+) -> None:
+    store = a_store(database)
+    await begin(store)
+    held = TakenRevocation(NOW - timedelta(days=9), RevocationReason.CERTIFICATE_HOLD)
+    plain, on_hold = a_record(5), a_record(6, held)
+    acts = []
+    for taken, _octets in (plain, on_hold):
+        assert taken.certificate is not None
+        revocation = revocation_of(taken.certificate, RevocationReason.SUPERSEDED, NOW)
+        acts.append(revoked_act(TANUKI.tenant, revocation))
+    for act in acts:
+        effect = await REPLAYS[act.kind](store, TANUKI, act)
+        assert effect is not None
+        async with store.open_unit(TANUKI) as unit:
+            effect(unit)
+            await unit.commit()
+        assert await REPLAYS[act.kind](store, KITSUNE, act) is None
+    await record(store, plain, on_hold, key=False)
+    for serial in (5, 6):
+        found = await store.find_revocation(TANUKI, ISSUER, serial)
+        assert found is not None
+        assert found.reason is RevocationReason.SUPERSEDED
+    assert await listed(store) == [5, 6]
+
+
+async def test_a_hold_that_was_recorded_is_revoked_for_good_by_a_later_act(
+    database: Database,
+) -> None:
+    store = a_store(database)
+    await begin(store)
+    held = TakenRevocation(NOW - timedelta(days=9), RevocationReason.CERTIFICATE_HOLD)
+    taken, octets = a_record(6, held)
+    async with store.open_unit(TANUKI) as unit:
+        unit.record_taken(taken, octets)
+        await unit.commit()
+    assert taken.certificate is not None
+    later = revocation_of(taken.certificate, RevocationReason.SUPERSEDED, NOW)
+    act = revoked_act(TANUKI.tenant, later)
+    effect = await REPLAYS[act.kind](store, TANUKI, act)
+    assert effect is not None
+    async with store.open_unit(TANUKI) as unit:
+        effect(unit)
+        await unit.commit()
+    found = await store.find_revocation(TANUKI, ISSUER, 6)
+    assert found is not None
+    assert found.reason is RevocationReason.SUPERSEDED
 
 
 async def test_a_key_is_an_issuers_whoever_asks(database: Database) -> None:

@@ -7,6 +7,7 @@ leaves nothing but the record of what was done (ADR 18).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -77,7 +78,9 @@ class TakeOverService:
         async with self.store.open_unit(scope) as unit:
             unit.add_signing_key(key, now)
             unit.add_take_over(begun)
-            unit.audit(take_over_event(scope, "begin", begun.id, digest, {"name": new.name}))
+            spki_sha256 = hashlib.sha256(public_key).hexdigest()
+            private = {"name": new.name, "key": spki_sha256}
+            unit.audit(take_over_event(scope, "begin", begun.id, digest, private))
             await unit.commit()
         return begun
 

@@ -22,11 +22,12 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from tegata.issuance.index_file import TakenRevocation
 from tegata.issuance.serials import serial_octets
 from tegata.issuance.taken import Staged, TakenRecord, TakeOver, TakeOverState
-from tegata.kernel.ids import IssuerId, KeyId
+from tegata.kernel.ids import IssuerId, KeyId, parse_certificate_id
 from tegata.kernel.month import expiry_month
 from tegata.kernel.scope import TenantScope
-from tegata.pkix.crl import REASON_BY_NUMBER, encode_crl_entry
+from tegata.pkix.crl import REASON_BY_NUMBER, RevocationReason, encode_crl_entry
 from tegata.pkix.extensions import subject_public_key
+from tegata.revocation.model import Revocation
 from tegata.store.instants import from_milliseconds, to_milliseconds
 from tegata.store.issuance import IssuanceWrites
 from tegata.store.jobs import FORGET, TAKE_OVER_JOB, WANT_JOB
@@ -156,6 +157,19 @@ _STAGE_INDEXED = Statement(
                 for name in _REVOKED
             },
         },
+    )
+)
+_inherit = upsert(revocation).values(
+    {column.name: bindparam(column.name) for column in revocation.columns}
+)
+# What the journal brought back after a restore stands (ADR 15).
+_INHERIT = Statement(_inherit.on_conflict_do_nothing(index_elements=_KEY))
+# What is only on hold is revoked for good by a later act.
+_INHERIT_LATER = Statement(
+    _inherit.on_conflict_do_update(
+        index_elements=_KEY,
+        set_={name: _inherit.excluded[name] for name in ("reason", "entry", "invalid_since")},
+        where=revocation.c.reason == literal_column(str(RevocationReason.CERTIFICATE_HOLD.number)),
     )
 )
 _OF_KEY = Statement(
@@ -322,25 +336,32 @@ class TakeOverWrites(IssuanceWrites):
             shard=record.shard,
             not_after=to_milliseconds(record.listed_until),
         )
-        revoked = record.revoked
-        if revoked is None:
-            return
+        if record.revoked is not None:
+            inherited = _inherited(record, octets, record.revoked)
+            self._execute(_INHERIT, {**inherited, "tenant": tenant, "epoch": epoch}, expect=None)
+
+    def inherit_revocation(self, revoked: Revocation) -> None:
+        """Revoke, or hold, what a CA had issued that is being taken over once more: a database was
+        restored to before there was an issuer (ADR 15)."""
+        certificate = parse_certificate_id(revoked.certificate) if revoked.certificate else None
         since = revoked.invalid_since
-        self._insert(
-            revocation,
-            tenant=tenant,
-            issuer=record.issuer,
-            serial=serial,
-            epoch=epoch,
-            certificate=octets if record.certificate is not None else None,
-            revoked_at=to_milliseconds(revoked.revoked_at),
-            reason=revoked.reason.number,
-            entry=encode_crl_entry(record.serial, revoked.revoked_at, revoked.reason, since),
-            listed_until=to_milliseconds(record.listed_until),
-            invalid_since=to_milliseconds(since) if since is not None else None,
-            shard=record.shard,
-            # Before every change here: the first full list contains it, no delta need say it.
-            change=0,
+        self._execute(
+            _INHERIT_LATER,
+            {
+                "tenant": self.scope.tenant,
+                "issuer": revoked.issuer,
+                "serial": serial_octets(revoked.serial),
+                "epoch": max(expiry_month(revoked.listed_until), 0),
+                "certificate": certificate,
+                "revoked_at": to_milliseconds(revoked.revoked_at),
+                "reason": revoked.reason.number,
+                "entry": revoked.entry,
+                "listed_until": to_milliseconds(revoked.listed_until),
+                "invalid_since": to_milliseconds(since) if since is not None else None,
+                "shard": revoked.shard,
+                "change": 0,
+            },
+            expect=None,
         )
 
     def want_take_over(self, issuer: IssuerId, now: datetime) -> None:
@@ -368,6 +389,23 @@ class TakeOverWrites(IssuanceWrites):
             "reason": None,
             "invalid_since": None,
         }
+
+
+def _inherited(record: TakenRecord, octets: bytes, revoked: TakenRevocation) -> Parameters:
+    since = revoked.invalid_since
+    return {
+        "issuer": record.issuer,
+        "serial": serial_octets(record.serial),
+        "certificate": octets if record.certificate is not None else None,
+        "revoked_at": to_milliseconds(revoked.revoked_at),
+        "reason": revoked.reason.number,
+        "entry": encode_crl_entry(record.serial, revoked.revoked_at, revoked.reason, since),
+        "listed_until": to_milliseconds(record.listed_until),
+        "invalid_since": to_milliseconds(since) if since is not None else None,
+        "shard": record.shard,
+        # Before every change here: the first full list contains it, no delta need say it.
+        "change": 0,
+    }
 
 
 def _progress(found: TakeOver) -> Parameters:
