@@ -386,6 +386,22 @@ async def test_nothing_is_completed_before_it_is_known_what_is_revoked() -> None
     assert (code, "CRL number" in detail) == (ProblemCode.TAKE_OVER_REFUSED, True)
 
 
+async def test_an_index_that_broke_off_must_come_again() -> None:
+    world = await a_world()
+    await hand_in(world)
+    (taken,) = await world.take_overs.list(world.scope)
+    lines = [b"V\t271123035008Z\t\t%x\tunknown\t/CN=x\n" % n for n in range(1, BATCH + 2)]
+
+    async def adding(*octets: bytes) -> TakeOver:
+        return await world.take_overs.add_index(world.scope, taken.id, parts(*octets), DIGEST)
+
+    assert (await refusal(adding(*lines, b"torn")))[0] is ProblemCode.TAKE_OVER_REFUSED
+    completing = world.take_over_work.complete(world.scope, taken.id, DIGEST)
+    assert (await refusal(completing))[0] is ProblemCode.TAKE_OVER_REFUSED
+    assert (await adding(*lines)).told
+    await complete(world)
+
+
 async def test_what_is_being_completed_takes_nothing_more_and_is_not_cancelled() -> None:
     world = await a_world()
     taken = await hand_in(world)
