@@ -325,7 +325,8 @@ def test_a_root_that_was_taken_over_certifies_cas_after_a_start_too(tmp_path: Pa
     old = OldCa.make(tmp_path / "ca", subject="/CN=Old Root")
     a_history(old)
     with running(tmp_path) as platform:
-        authorise(platform, old, "--key", old.encrypted_key, "--passphrase-file", old.passphrase)
+        key = ("--key", old.encrypted_key, "--passphrase-file", old.passphrase)
+        authorise(platform, old, *key, "--kind", "root")
         root = hand_over(platform, old, "Old Root", "root")
     with running(tmp_path) as platform:
         taken = Taken(platform, old, root, {})
