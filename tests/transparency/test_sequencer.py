@@ -299,7 +299,8 @@ async def test_the_mirror_has_what_is_served(node: Node, tmp_path: Path) -> None
         published = node.service.published
         assert published is not None
         assert (tmp_path / "mirror" / "checkpoint").read_bytes() == published.octets
-    size = published.checkpoint.size
+    assert node.service.published is not None
+    size = node.service.published.checkpoint.size
     whole = (tmp_path / "mirror/tile/0/000").read_bytes()
     assert whole == await node.service.tile(TileId(0, 0), 256)
     last = tmp_path / f"mirror/tile/entries/{size // 256:03d}.p/{size % 256}"

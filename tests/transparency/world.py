@@ -36,7 +36,7 @@ from tegata.transparency.merkle import root_of
 from tegata.transparency.model import Log
 from tegata.transparency.note import Note, parse_note
 from tegata.transparency.opening import LogOpening
-from tegata.transparency.ports import Cosigners, Mirror, TileStore
+from tegata.transparency.ports import Cosigners, Memory, Mirror, TileStore
 from tegata.transparency.publishing import Publisher
 from tegata.transparency.sequencer import Sequencer
 from tegata.transparency.service import LogService
@@ -150,7 +150,7 @@ class Node:
     sequencer: Sequencer
     service: LogService
     publisher: Publisher
-    memory: FakeMemory
+    memory: Memory
 
     async def happen(self, tenant: TenantId, *subjects: str) -> None:
         """Record events of a tenant, in one unit."""
@@ -176,7 +176,7 @@ async def node_on(
     clock: FakeClock,
     name: str = "nod_a",
     *,
-    memory: FakeMemory | None = None,
+    memory: Memory | None = None,
     mirror: Mirror | None = None,
     cosigners: Cosigners | None = None,
     copy: TileStore | None = None,
