@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 
 from tegata.kernel.problem import Problem
 from tegata.main.composition import Platform
@@ -16,13 +17,14 @@ from tegata.transparency.model import Log
 from tegata.transparency.opening import LogOpening
 from tegata.transparency.policy import PolicyInvalid, parse_policy
 from tegata.transparency.publishing import Publisher
-from tegata.transparency.sequencer import Sequencer
+from tegata.transparency.sequencer import LEASE, Sequencer
 from tegata.transparency.service import LogService
 from tegata.transparency.witnesses import WitnessRound, witnesses_of
 
 _LOG = logging.getLogger(__name__)
 # Seconds between two turns: an event is in a checkpoint after this long and a turn, at most.
 _TICK = 0.4
+_SOLE_LEASE = timedelta(days=1)
 _FILE = "log-checkpoint"
 
 
@@ -104,7 +106,10 @@ class LogRun:
     def of(cls, platform: Platform, settings: Settings, log: Log) -> LogRun:
         """Wire it."""
         store = platform.store
-        sequencer = Sequencer(store, platform.signer, log, platform.clock, platform.node)
+        # Of SQLite's file there is one platform process (`DataLock`): nobody waits for its lease,
+        # and an idle platform need not write to keep it.
+        lease = LEASE if settings.database is not None else _SOLE_LEASE
+        sequencer = Sequencer(store, platform.signer, log, platform.clock, platform.node, lease)
         service, cosigners = LogService(store, log), _cosigners(settings)
         mirror = FolderMirror(settings.log_mirror) if settings.log_mirror is not None else None
         publisher = Publisher(
