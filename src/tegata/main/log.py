@@ -6,6 +6,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from tegata.kernel.problem import Problem
 from tegata.main.composition import Platform
@@ -28,26 +29,19 @@ _SOLE_LEASE = timedelta(days=1)
 _FILE = "log-checkpoint"
 
 
-def _memory(settings: Settings) -> CheckpointMemory:
-    """Where published checkpoints are kept beside the database, and looked for at a start."""
-    files = [settings.data / _FILE]
-    if settings.journal is not None:
-        files.append(settings.journal / _FILE)
-    return CheckpointMemory(files)
+def _remembering(settings: Settings) -> list[Path]:
+    """Where published checkpoints are kept beside the database."""
+    folders = [settings.data, *([settings.journal] if settings.journal is not None else [])]
+    return [folder / _FILE for folder in folders]
 
 
 def _opening(platform: Platform, settings: Settings) -> LogOpening:
-    mirror = settings.log_mirror
-    seen = [settings.data / _FILE]
-    if settings.journal is not None:
-        seen.append(settings.journal / _FILE)
-    if mirror is not None:
-        seen.append(mirror_checkpoint(mirror))
+    mirror = settings.log_folder
     return LogOpening(
         platform.store,
         platform.signer,
-        CheckpointMemory(seen),
-        FolderMirror(mirror) if mirror is not None else None,
+        CheckpointMemory([*_remembering(settings), mirror_checkpoint(mirror)]),
+        FolderMirror(mirror),
         platform.clock,
         platform.node,
     )
@@ -111,13 +105,12 @@ class LogRun:
         lease = LEASE if settings.database is not None else _SOLE_LEASE
         sequencer = Sequencer(store, platform.signer, log, platform.clock, platform.node, lease)
         service, cosigners = LogService(store, log), _cosigners(settings)
-        mirror = FolderMirror(settings.log_mirror) if settings.log_mirror is not None else None
         publisher = Publisher(
             sequencer,
             service,
             store,
-            _memory(settings),
-            mirror,
+            CheckpointMemory(_remembering(settings)),
+            FolderMirror(settings.log_folder),
             cosigners[0] if cosigners is not None else None,
         )
         return cls(service, publisher, sequencer, cosigners, asyncio.Event())
