@@ -32,6 +32,7 @@ from tegata.signers.custodian import Custodian
 from tegata.signers.keys import KeyRecord, SoftwareBackEnd
 from tegata.signers.reservations import Reservations
 from tegata.signers.sealing import FileSealingRoot, RecordSealer
+from tegata.signers.tree_heads import TreeHeads
 from tests.fakes.system import CountingRandomness, FakeClock
 from tests.issuance.drafts import NOW
 from tests.pkix.keys import spki
@@ -88,7 +89,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     reservations = Reservations(tmp_path / "journal", clock, randomness, sealer)
     back_end, folder = SoftwareBackEnd(), tmp_path / "words"
     adoptions = Adoptions(folder, back_end, sealer, clock, randomness)
-    custodian = Custodian(back_end, sealer, reservations, clock, randomness, adoptions)
+    heads = TreeHeads(tmp_path / "heads")
+    custodian = Custodian(back_end, sealer, reservations, clock, randomness, heads, adoptions)
     yield Desk(custodian, folder, sealer)
     reservations.close()
 

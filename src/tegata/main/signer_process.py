@@ -22,6 +22,7 @@ from tegata.signers.process import serve_signer
 from tegata.signers.reservations import Reservations
 from tegata.signers.sealing import RecordSealer, SealingRoot, load_sealing_key
 from tegata.signers.token_keys import PinRefusedError, open_token_keys
+from tegata.signers.tree_heads import TreeHeads
 
 _LOG = logging.getLogger(__name__)
 _HSM_THREADS = 4
@@ -50,6 +51,7 @@ async def _run(configuration: dict[str, str]) -> None:
         Reservations(journal, clock, randomness, sealer),
         clock,
         randomness,
+        TreeHeads(journal.parent / "log-heads"),
         Adoptions(
             Path(configuration["data"]) / ADOPTION_FOLDER, back_end, sealer, clock, randomness
         ),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from alembic.operations import Operations
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, PrimaryKeyConstraint, Text
 
-revision = "0018"
-down_revision = "0001"
+revision = "0006"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
