@@ -702,6 +702,7 @@ def tricks(route: Route, world: World) -> Iterator[Attempt]:
         "tenant": tenant,
         "profile": "victims-own",
         "bulk": world.victim.bulk,
+        "sequence": str(10**9),
     }
     identifier = victims[name]
     for text in (
