@@ -17,6 +17,7 @@ from tegata.store.refused_keys import RefusedKeyReads, RefusedKeyWrites
 from tegata.store.registration import RegistrationReads, RegistrationWrites
 from tegata.store.revocation import RevocationReads, RevocationWrites
 from tegata.store.successions import SuccessionReads, SuccessionWrites
+from tegata.store.take_over import TakeOverReads, TakeOverWrites
 from tegata.store.tenancy import TenancyReads, TenancyWrites
 from tegata.store.transparency import LogReads, LogWrites
 from tegata.store.unit import ActJournal, Withdraw
@@ -24,6 +25,7 @@ from tegata.store.unit import ActJournal, Withdraw
 
 class Unit(
     KeyWrites,
+    TakeOverWrites,
     IssuanceWrites,
     RevocationWrites,
     RegistrationWrites,
@@ -41,6 +43,7 @@ class Unit(
 
 class Store(
     KeyReads,
+    TakeOverReads,
     RevocationReads,
     RegistrationReads,
     RefusedKeyReads,
