@@ -765,6 +765,7 @@ def tricks(route: Route, world: World) -> Iterator[Attempt]:
         "tenant": tenant,
         "profile": "victims-own",
         "bulk": world.victim.bulk,
+        "sequence": str(10**9),
         "take_over": world.victim.take_over,
     }
     identifier = victims[name]
