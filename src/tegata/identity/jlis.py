@@ -82,11 +82,12 @@ class LatestAttributes:
 
 @dataclass(frozen=True, slots=True)
 class SignedConsent:
-    """A person's consent (利用者同意申請情報): the document, and its PKCS #1 v1.5 SHA-256
-    signature by the signing certificate (DER). The document is an intent (`pkix.intent`) whose
-    purpose is consent."""
+    """A person's consent (利用者同意申請情報). `text` is what they consented to; `intent` the
+    octets of a `pkix.intent` with purpose *sign* whose document digest is that of `text`;
+    `signature` is over `intent`, by the signing certificate (DER) and PKCS #1 v1.5 SHA-256."""
 
-    document: bytes
+    text: bytes
+    intent: bytes
     signature: bytes
     certificate: bytes
 

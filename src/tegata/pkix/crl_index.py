@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 
 from tegata.pkix import oids
 from tegata.pkix.crl_reader import CrlEntry, header, read_entry
@@ -55,9 +56,8 @@ class IndexedCrl:
         place = self._others.get(serial)
         if place is None and 0 <= serial >> _SERIAL_BITS < 1:
             position = bisect_left(self._serials, serial)
-            if position < self.count and position < len(self._serials):
-                if self._serials[position] == serial:
-                    place = self._places[position]
+            if position < len(self._serials) and self._serials[position] == serial:
+                place = self._places[position]
         if place is None:
             return None
         _start, _content, end = header(self.octets, place, len(self.octets))
@@ -120,7 +120,7 @@ def _index(tbs: bytes, place: int, last: int) -> tuple[array[int], array[int], d
     found.sort()
     serials = array("q", [each >> 32 for each in found])
     places = array("L", [each & 0xFFFFFFFF for each in found])
-    if any(first == second for first, second in zip(serials, serials[1:], strict=False)):
+    if any(first == second for first, second in pairwise(serials)):
         raise DerError("a serial number is listed twice")
     return serials, places, others
 
