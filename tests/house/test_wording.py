@@ -11,6 +11,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
+from tegata.identity.reasons import TEXTS as REASONS
 from tegata.kernel.wording import LANGUAGES, choose_language, translate
 from tegata.main import quickstart
 from tegata.profiles.document_errors import MESSAGES
@@ -95,10 +96,22 @@ def test_every_text_of_the_repository_is_translated(language: str) -> None:
     assert [text for text in texts if translate(text, language) == text] == []
 
 
+def verdict_texts() -> set[str]:
+    """What a verdict says, and advises."""
+    return {text for each in REASONS.values() for text in (each.text, each.advice) if text}
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_everything_that_a_verdict_says_is_translated(language: str) -> None:
+    texts = verdict_texts()
+    assert [text for text in texts if translate(text, language) == text] == []
+
+
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_the_catalogue_has_no_text_that_nobody_says(language: str) -> None:
     pages = {*TEXTS, *STATE_TEXTS}
     said = problem_titles() | quick_start_titles() | document_texts() | set(NOTICE_TEXTS) | pages
+    said |= verdict_texts()
     assert keys(language) - said == set()
 
 

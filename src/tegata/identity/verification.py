@@ -26,6 +26,7 @@ from tegata.identity.rules.chip import chip_fault
 from tegata.identity.rules.signature import signature_fault
 from tegata.identity.rules.trust import Authority, Trust
 from tegata.identity.status import StatusSource
+from tegata.identity.trust import PinnedTrust
 from tegata.kernel.ports import Clock
 from tegata.pkix.der import DerError
 from tegata.pkix.jpki import JpkiCertificate, parse_jpki_certificate
@@ -46,14 +47,15 @@ class Examined:
 class Verification:
     """Examines submissions. Nothing is kept here."""
 
-    trust: Trust
+    pinned: PinnedTrust
     statuses: StatusSource
     clock: Clock
 
     async def examine(self, session: Session, submission: Submission) -> Examined:
         """Every check until the first that fails."""
         examined = Examined()
-        if not self._certificate(examined, session, submission):
+        trust = await self.pinned.get()
+        if not self._certificate(examined, session, submission, trust):
             return examined
         certificate, authority = examined.certificate, examined.authority
         if certificate is None or authority is None:
@@ -78,17 +80,19 @@ class Verification:
             )
         )
         if finding.reason is None:
-            self._chip(examined, session, submission)
+            self._chip(examined, session, submission, trust)
         return examined
 
-    def _certificate(self, examined: Examined, session: Session, submission: Submission) -> bool:
+    def _certificate(
+        self, examined: Examined, session: Session, submission: Submission, trust: Trust
+    ) -> bool:
         evidence = hashlib.sha256(submission.certificate).digest()
         try:
             certificate = parse_jpki_certificate(submission.certificate)
         except DerError:
             malformed = Reason.CERTIFICATE_MALFORMED
             return self._note(examined, CheckName.CHAIN, malformed, "certificate", evidence)
-        found = find_authority(certificate, self.trust)
+        found = find_authority(certificate, trust)
         if isinstance(found, Reason):
             return self._note(examined, CheckName.CHAIN, found, "pinned roots", evidence)
         now = self.clock.now()
@@ -123,14 +127,16 @@ class Verification:
             )
         examined.checks.append(check)
 
-    def _chip(self, examined: Examined, session: Session, submission: Submission) -> None:
+    def _chip(
+        self, examined: Examined, session: Session, submission: Submission, trust: Trust
+    ) -> None:
         now, chip = self.clock.now(), submission.chip
         if chip is None:
             examined.checks.append(
                 Check(CheckName.CHIP, Outcome.NOT_PERFORMED, Reason.NOT_ASKED, "", now)
             )
             return
-        fault = chip_fault(chip, session, self.trust)
+        fault = chip_fault(chip, session, trust)
         evidence = hashlib.sha256(chip.certificate + chip.chip_key + chip.chip_signature).digest()
         self._note(examined, CheckName.CHIP, fault, "card", evidence)
 

@@ -146,6 +146,7 @@ def _listeners(
         platform.revocation,
         platform.refused_keys,
         platform.notices,
+        platform.identity,
         sockets.api_url,
     )
     clock, maximum, timeout = platform.clock, _connections_allowed(), settings.request_timeout

@@ -269,6 +269,8 @@ FOLDERS: Mapping[str, Entry] = {
     "context.json": _provider("one run"),
     "demo.token": _customer(_TENANT_LIFE),
     "operator.token": _provider("until replaced"),
+    # Made-up persons only; there with --demo.
+    "sandbox": _provider("until it is deleted"),
     "node": _provider("life of the node"),
     "lock": _provider("life of the node"),
     "sealing.key": _provider("life of the platform"),
