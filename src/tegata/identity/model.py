@@ -52,6 +52,7 @@ class CheckName(StrEnum):
     SIGNATURE = "signature"
     REVOCATION = "revocation"
     CHIP = "chip"
+    DOCUMENT = "document"
     TEXT = "text"
 
 
@@ -163,6 +164,25 @@ class SignatureForm(StrEnum):
     CMS = "cms"
 
 
+class DigestStructure(StrEnum):
+    """What a digest that the tenant computed is of, as the tenant declares it."""
+
+    DOCUMENT = "document"
+    PDF_BYTE_RANGE = "pdf-byte-range"
+    CMS_SIGNED_ATTRIBUTES = "cms-signed-attributes"
+    XML_SIGNED_INFO = "xml-signed-info"
+
+
+@dataclass(frozen=True, slots=True)
+class ChipData:
+    """What shows that the card is the original: EF 0004 (who certified) and EF 0007 (the chip's
+    own key) of its text AP, and the chip's signature over `pkix.intent.chip_octets`."""
+
+    certificate: bytes
+    chip_key: bytes
+    chip_signature: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
     """What a person's software, or the tenant, submits.
@@ -176,18 +196,5 @@ class Submission:
     form: SignatureForm
     document: bytes | None = None
     digest: bytes | None = None
-    structure: str = ""
+    structure: DigestStructure | None = None
     chip: ChipData | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ChipData:
-    """What was read from the card's text AP: EF 0002 (attributes), 0003 (signature), 0004
-    (certificate of the signing key), 0007 (the chip's own key), and the chip's signature over
-    `pkix.intent.chip_octets`, empty where the clone check was not made."""
-
-    attributes: bytes
-    signature: bytes
-    certificate: bytes
-    chip_key: bytes
-    chip_signature: bytes

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Protocol
 
 from tegata.identity.jlis import (
@@ -13,6 +15,10 @@ from tegata.identity.jlis import (
     Roots,
     SignedConsent,
 )
+from tegata.identity.model import DeclaredPurpose, RecordId, Session, SessionId, UserId
+from tegata.identity.record import ConfirmationRecord, KnownCertificate
+from tegata.kernel.event import AuditEvent
+from tegata.kernel.scope import TenantScope
 
 
 class JLisGateway(Protocol):
@@ -70,4 +76,112 @@ class JLisGateway(Protocol):
     async def latest_attributes(self, consent: str) -> LatestAttributes:
         """The person's four attributes of today. `GatewayError(refused)` without an active
         consent."""
+        ...
+
+
+class IdentityVault(Protocol):
+    """A tenant's secrets in use: what seals, and what makes pseudonyms."""
+
+    def tag(self, reference: CertificateReference) -> bytes:
+        """A keyed commitment to a certificate: 32 octets, the same whenever this tenant asks,
+        different for every tenant."""
+        ...
+
+    def user_id(self, oldest: CertificateReference) -> UserId:
+        """The pseudonym of the person whose oldest known certificate this is."""
+        ...
+
+
+class IdentityUnit(Protocol):
+    """Writes of identity verification."""
+
+    def audit(self, event: AuditEvent) -> None:
+        """Record an event in the same transaction."""
+        ...
+
+    def add_session(self, session: Session) -> None:
+        """Keep a session that was opened."""
+        ...
+
+    def decide_session(self, session: Session) -> None:
+        """Keep a session's verdict; the unit fails with session.already-decided when it has one."""
+        ...
+
+    def hand_out(self, session: SessionId, at: datetime) -> None:
+        """Note that attributes were handed out; fails with attributes.handed-out the second
+        time."""
+        ...
+
+    def set_purpose(self, purpose: DeclaredPurpose, now: datetime) -> None:
+        """Declare a purpose, or declare it anew."""
+        ...
+
+    def add_known_certificate(self, certificate: KnownCertificate) -> None:
+        """Remember a user's certificate; one that is known stays with its user."""
+        ...
+
+    def add_record(self, record: ConfirmationRecord) -> None:
+        """Keep a confirmation record."""
+        ...
+
+    def set_record(self, record: ConfirmationRecord) -> None:
+        """Change a record's end of contract, retention and hold."""
+        ...
+
+    def remove_record(self, record: RecordId) -> None:
+        """Forget a record whose time is over."""
+        ...
+
+    async def commit(self) -> None:
+        """Apply everything durably, or raise `Problem` and apply nothing."""
+        ...
+
+
+class IdentityStore(Protocol):
+    """Where sessions, users and records are kept."""
+
+    def open_identity_unit(self, scope: TenantScope) -> AbstractAsyncContextManager[IdentityUnit]:
+        """A unit that applies nothing unless `commit` is reached."""
+        ...
+
+    async def identity_vault(self, scope: TenantScope) -> IdentityVault:
+        """The tenant's vault."""
+        ...
+
+    async def find_session(self, scope: TenantScope, session: SessionId) -> Session | None:
+        """A session of the tenant."""
+        ...
+
+    async def find_purpose(self, scope: TenantScope, name: str) -> DeclaredPurpose | None:
+        """A purpose that the tenant declared."""
+        ...
+
+    async def list_purposes(self, scope: TenantScope) -> Sequence[DeclaredPurpose]:
+        """Every purpose that the tenant declared."""
+        ...
+
+    async def find_users(self, scope: TenantScope, tags: Sequence[bytes]) -> Mapping[bytes, UserId]:
+        """The users of those certificates that are known, by tag."""
+        ...
+
+    async def user_certificates(
+        self, scope: TenantScope, user: UserId
+    ) -> Sequence[KnownCertificate]:
+        """A user's certificates, as they became known."""
+        ...
+
+    async def find_record(self, scope: TenantScope, record: RecordId) -> ConfirmationRecord | None:
+        """A confirmation record."""
+        ...
+
+    async def list_records(
+        self, scope: TenantScope, case: str, after: RecordId | None, limit: int
+    ) -> Sequence[ConfirmationRecord]:
+        """The records of a case, oldest first."""
+        ...
+
+    async def records_due(
+        self, scope: TenantScope, now: datetime, limit: int
+    ) -> Sequence[RecordId]:
+        """Records whose retention is over and that nobody holds."""
         ...

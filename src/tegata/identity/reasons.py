@@ -36,6 +36,7 @@ class Reason(StrEnum):
     SIGNATURE_CONTENT = "signature.other-content"
     SIGNATURE_KEY = "signature.other-key"
     SIGNATURE_FORM = "signature.malformed-cms"
+    DIGEST_LENGTH = "signature.digest-length"
     LOG_IN_AS_DOCUMENT = "signature.log-in-as-document"
     REVOKED_WITHDRAWN = "revoked.withdrawn"
     REVOKED_KEY = "revoked.key-compromise"
@@ -52,11 +53,9 @@ class Reason(StrEnum):
     STATUS_NO_LIST = "status.no-list"
     STATUS_UNAVAILABLE = "status.unavailable"
     MY_NUMBER = "text.my-number"
-    CHIP_SIGNATURE = "chip.attributes-not-authentic"
+    CHIP_MALFORMED = "chip.malformed"
     CHIP_CLONED = "chip.not-genuine"
     CHIP_KEY_UNKNOWN = "chip.unknown-key"
-    CHIP_DIFFERS = "chip.attributes-differ"
-    ATTRIBUTES_SUBSTITUTED = "attributes.substituted-characters"
     EARLIER_CHECK = "not-performed.earlier-check-failed"
     NOT_ASKED = "not-performed.not-asked"
     DIGEST_GIVEN = "not-performed.digest-given"
@@ -123,6 +122,9 @@ TEXTS: Final[Mapping[Reason, Wording]] = {
     Reason.SIGNATURE_CONTENT: Wording("Something else was signed.", _AGAIN),
     Reason.SIGNATURE_KEY: Wording("The signature was made by another key.", _AGAIN),
     Reason.SIGNATURE_FORM: Wording("The signed message (CMS) is not one of this kind.", _AGAIN),
+    Reason.DIGEST_LENGTH: Wording(
+        "The digest does not have the 32 octets of SHA-256.", "Compute the digest with SHA-256."
+    ),
     Reason.LOG_IN_AS_DOCUMENT: Wording(
         "What was given as a document is a session's challenge.", _FORGED
     ),
@@ -167,20 +169,12 @@ TEXTS: Final[Mapping[Reason, Wording]] = {
         "A text may contain a My Number, which must not be collected.",
         "Look at the text; if it has a My Number, delete it and open a new session without it.",
     ),
-    Reason.CHIP_SIGNATURE: Wording("The attributes read from the card are not authentic.", _FORGED),
+    Reason.CHIP_MALFORMED: Wording("What was read from the card's chip cannot be read.", _FORGED),
     Reason.CHIP_CLONED: Wording(
         "The card could not show that it is the original.", "Do not accept it; report the card."
     ),
     Reason.CHIP_KEY_UNKNOWN: Wording(
         "The key that certifies the card's data is not trusted here.", _FORGED
-    ),
-    Reason.CHIP_DIFFERS: Wording(
-        "The card's text and the certificate name different persons or data.",
-        "Compare both with the person; the card may need an update at the municipal office.",
-    ),
-    Reason.ATTRIBUTES_SUBSTITUTED: Wording(
-        "Characters that cannot be written were replaced, so the match needs a look.",
-        "Compare the marked characters with the card's face.",
     ),
     Reason.EARLIER_CHECK: Wording("Not performed, because an earlier check failed."),
     Reason.NOT_ASKED: Wording("Not performed, because it was not asked for."),

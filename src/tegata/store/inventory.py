@@ -46,6 +46,8 @@ _TENANT_LIFE = "life of the tenant"
 _UNTIL_SENT = "until it is sent, 5 days at most"
 _BULK = "30 days after the last row was done"
 _ROWS = "until the row is done, or the file cancelled; 2 hours when its upload broke off"
+_SESSION = "life of the tenant (with the session's verdict)"
+_CONFIRMATION = "7 years after the end of the contract; longer under a legal hold"
 _SITE = "CA service sites"
 
 
@@ -71,6 +73,7 @@ def _all(entry: Entry, *columns: str) -> dict[str, Entry]:
 
 _SEALED_RECORDS = f"tenant data key ({DataKeyKind.CA_RECORDS})"
 _SEALED_ERASABLE = f"tenant data key ({DataKeyKind.ERASABLE})"
+_SEALED_CONFIRMATION = f"tenant data key ({DataKeyKind.CONFIRMATION})"
 _SEALED_DISCLOSURES = f"tenant data key ({DataKeyKind.DISCLOSURE})"
 
 COLUMNS: Mapping[str, Mapping[str, Entry]] = {
@@ -214,6 +217,31 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
     "notice_mail": {
         **_all(_derived(_UNTIL_SENT), "tenant", "id", "created_at"),
         **_all(_customer(_UNTIL_SENT), "addresses", "language", "subject", "content"),
+    },
+    "identity_purpose": {
+        **_all(_customer(_TENANT_LIFE), "name", "document"),
+        **_all(_provider(_TENANT_LIFE), "tenant", "changed_at"),
+    },
+    "identity_session": {
+        **_all(
+            _derived(_SESSION),
+            "kind", "purpose", "legal_purpose", "state", "result", "reason", "checks", "person",
+            "record", "decided_at", "handed_out_at",
+        ),
+        **_all(_provider(_SESSION), "tenant", "id", "created_at", "expires_at"),
+        "sealed": _customer(_SESSION, _SEALED_ERASABLE),
+    },
+    "identity_certificate": {
+        **_all(_derived(_TENANT_LIFE), "tenant", "tag", "person", "seen_at"),
+        "sealed": _customer(_TENANT_LIFE, _SEALED_ERASABLE),
+    },
+    "confirmation_record": {
+        **_all(
+            _derived(_CONFIRMATION),
+            "tenant", "id", "session", "person", "case_tag", "law", "law_version", "method",
+            "made_at", "contract_ended_at", "retain_until", "held",
+        ),
+        "sealed": _customer(_CONFIRMATION, _SEALED_CONFIRMATION),
     },
     "audit_event": {
         **_all(_derived(_CA_RECORDS), "tenant", "sequence", "canonical", "digest"),

@@ -33,6 +33,8 @@ def signature_fault(
         # Or a person who logs in somewhere would have signed a document here.
         return Reason.LOG_IN_AS_DOCUMENT
     digest = _signed_digest(session, submission)
+    if len(digest) != hashlib.sha256().digest_size:
+        return Reason.DIGEST_LENGTH
     if submission.form is SignatureForm.RAW:
         return rsa_fault(certificate.tbs.public_key, submission.signature, digest)
     try:

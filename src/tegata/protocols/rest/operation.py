@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from tegata.identity.services import IdentityServices
 from tegata.issuance.authorities import AuthorityService
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.wording import choose_language
@@ -52,6 +53,7 @@ class Services:
     revocation: RevocationService
     refused_keys: RefusedKeyService
     notices: NoticeService
+    identity: IdentityServices
     base_url: str
 
 
