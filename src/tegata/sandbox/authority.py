@@ -23,6 +23,7 @@ from tegata.kernel.ports import Clock
 from tegata.kernel.signing import SignatureAlgorithm
 from tegata.pkix.crl import RevocationReason
 from tegata.pkix.der import DerError
+from tegata.pkix.intent import IntentInvalid, document_digest, parse_intent
 from tegata.pkix.ocsp import (
     CertId,
     ResponseStatus,
@@ -43,6 +44,7 @@ _LIST_LIFE = timedelta(hours=36)
 _LATE = timedelta(days=3)
 _FAULTS, _CONSENTS = "faults.json", "consents.json"
 _CONSENT_MAXIMUM = 64 * 1024
+_CONSENT_LIFE = timedelta(days=365)
 
 
 class OcspFault(StrEnum):
@@ -69,6 +71,7 @@ class Refusal(StrEnum):
     UNKNOWN = "unknown"
     NO_CONSENT = "no-consent"
     RECORD_CLOSED = "record-closed"
+    DOWN = "down"
 
 
 class JLisRefusal(Exception):
@@ -88,6 +91,11 @@ class Consent:
     given_at: datetime
     withdrawn_at: datetime | None
 
+    @property
+    def expires_at(self) -> datetime:
+        """When it ends by itself."""
+        return self.given_at + _CONSENT_LIFE
+
 
 class JLisStandIn:
     """Everything that J-LIS tells verifiers, about personas."""
@@ -101,10 +109,27 @@ class JLisStandIn:
     # -------------------------------------------------------------------------- faults
 
     def plant(
-        self, ocsp: OcspFault = OcspFault.NONE, crl: CrlFault = CrlFault.NONE, city: str = ""
+        self,
+        ocsp: OcspFault = OcspFault.NONE,
+        crl: CrlFault = CrlFault.NONE,
+        city: str = "",
+        *,
+        down: bool = False,
     ) -> None:
-        """Plant faults, or take them away; `city` bounds the list's fault to one municipality."""
-        self._cabinet.write(_FAULTS, {"ocsp": ocsp.value, "crl": crl.value, "city": city})
+        """Plant faults, or take them away; `city` bounds the list's fault to one municipality,
+        `down` is for everything."""
+        planted: dict[str, object] = {
+            "ocsp": ocsp.value,
+            "crl": crl.value,
+            "city": city,
+            "down": down,
+        }
+        self._cabinet.write(_FAULTS, planted)
+
+    def require_up(self) -> None:
+        """`JLisRefusal` while it is down."""
+        if self._cabinet.read(_FAULTS).get("down") is True:
+            raise JLisRefusal(Refusal.DOWN)
 
     def _ocsp_fault(self) -> OcspFault:
         return OcspFault(str(self._cabinet.read(_FAULTS).get("ocsp", "none")))
@@ -228,18 +253,25 @@ class JLisStandIn:
         entry = self._require(kind, serial)
         return self.register.current(entry.person, Kind.AUTH if kind is Kind.SIGN else Kind.SIGN)
 
-    def renewed(self, kind: Kind, serial: int) -> int | None:
-        """The serial that took a serial's place (新旧紐付け情報); None for the newest."""
-        entry = self._require(kind, serial)
-        current = self.register.current(entry.person, kind)
-        return current if current != serial else None
+    def every(self, kind: Kind, serial: int) -> tuple[Entry, ...]:
+        """All certificates of the same person, both kinds, oldest first (新旧紐付け情報)."""
+        return self.register.every(self._require(kind, serial).person)
 
-    def give_consent(self, certificate: bytes, document: bytes, signature: bytes) -> Consent:
-        """Keep a consent: a document signed by a signing certificate that is good now."""
-        entry = self._signer(certificate, document, signature)
+    def give_consent(
+        self, certificate: bytes, text: bytes, intent: bytes, signature: bytes
+    ) -> Consent:
+        """Keep a consent: an intent to sign a text, signed by a signing certificate that is good
+        now."""
+        try:
+            signed = parse_intent(intent)
+        except IntentInvalid as error:
+            raise JLisRefusal(Refusal.NO_CONSENT) from error
+        if not 0 < len(text) <= _CONSENT_MAXIMUM or signed.document != document_digest(text):
+            raise JLisRefusal(Refusal.NO_CONSENT)
+        entry = self._signer(certificate, intent, signature)
         if entry.revoked is not None:
             raise JLisRefusal(Refusal.NO_CONSENT)
-        identifier = hashlib.sha256(certificate + document + signature).hexdigest()[:32]
+        identifier = hashlib.sha256(certificate + intent).hexdigest()[:32]
         return self._keep(Consent(identifier, entry.serial, self._clock.now(), None))
 
     def withdraw_consent(self, identifier: str) -> Consent:
@@ -273,13 +305,12 @@ class JLisStandIn:
             None if withdrawn is None else datetime.fromisoformat(withdrawn),
         )
 
-    def latest_attributes(self, serial: int, consent: str) -> Attributes:
-        """The four attributes of a signing certificate's holder, as the record has them now."""
+    def latest_attributes(self, consent: str) -> Attributes:
+        """The four attributes of who gave a consent, as the record has them now."""
         given = self.find_consent(consent)
-        entry, signer = self._require(Kind.SIGN, serial), self._require(Kind.SIGN, given.serial)
-        if given.withdrawn_at is not None or signer.person is not entry.person:
+        if given.withdrawn_at is not None or self._clock.now() >= given.expires_at:
             raise JLisRefusal(Refusal.NO_CONSENT)
-        attributes = self.register.attributes(entry.person)
+        attributes = self.register.attributes(self._require(Kind.SIGN, given.serial).person)
         if attributes is None:
             raise JLisRefusal(Refusal.RECORD_CLOSED)
         return attributes
@@ -300,8 +331,6 @@ class JLisStandIn:
 
     def _signer(self, certificate: bytes, document: bytes, signature: bytes) -> Entry:
         """Whose signing certificate signed a document, by the key of its root."""
-        if not document or len(document) > _CONSENT_MAXIMUM:
-            raise JLisRefusal(Refusal.NO_CONSENT)
         try:
             signer = x509.load_der_x509_certificate(certificate)
             entry = self._require(Kind.SIGN, signer.serial_number)

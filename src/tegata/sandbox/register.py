@@ -59,6 +59,16 @@ class Register:
             ):
                 yield entry
 
+    def every(self, person: Person) -> tuple[Entry, ...]:
+        """Every certificate that a person was given, oldest first."""
+        happened = self._cabinet.read(_FILE)
+        found = [
+            self._entry(kind, serial, happened)
+            for (kind, serial), (whose, _place) in self._entries.items()
+            if whose is person
+        ]
+        return tuple(sorted((entry for entry in found if entry), key=lambda entry: entry.place))
+
     def current(self, person: Person, kind: Kind) -> int | None:
         """The serial of the newest certificate of a kind."""
         count = len(person.given(kind))
