@@ -19,6 +19,7 @@ _SERVER_COMMANDS = {
     "key-list": (_SERVER, "key_list_command"),
     "restore": (_SERVER, "restore_command"),
     "run": (_SERVER, "run_command"),
+    "sandbox": ("tegata.main.sandbox_commands", "sandbox_group"),
     "serve": (_SERVER, "serve_command"),
 }
 

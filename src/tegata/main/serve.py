@@ -262,6 +262,7 @@ def _context(data: Path, sockets: Sockets, demo: Demo | None) -> Context:
             "token_file": str(demo.token_file.resolve()),
             "tenant": demo.tenant,
             "issuer": demo.issuer.id,
+            "sandbox": str((data / "sandbox").resolve()),
         }
     return context
 
