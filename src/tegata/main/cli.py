@@ -15,6 +15,7 @@ from tegata.cli.commands import CLIENT_COMMANDS
 _SERVER = "tegata.main.server_commands"
 _SERVER_COMMANDS = {
     "backup": (_SERVER, "backup_command"),
+    "card": ("tegata.agent.commands", "card_group"),
     "crl-check": ("tegata.main.crl_checker", "crl_check_command"),
     "key-list": (_SERVER, "key_list_command"),
     "restore": (_SERVER, "restore_command"),

@@ -71,7 +71,8 @@ def insert_card(
     """The card of a persona; `SandboxError` when there is none of that name."""
     persona = sandbox.persona(name)
     chosen = faults or CardFaults()
-    memory = CardMemory(sandbox.cabinet, name)
+    # A fault is not the persona's card's for good: it has a memory of its own.
+    memory = CardMemory(sandbox.cabinet, f"{name}.blocked" if chosen.blocked else name)
     phone = persona.person.holder is Holder.PHONE
     applications = [_jpki(persona)]
     if not phone:
@@ -80,6 +81,12 @@ def insert_card(
     for kind in chosen.blocked:
         memory.set_left("jpki/001B" if kind == "sign" else "jpki/0018", 0)
     return Card(applications, memory, randomness, phone=phone, pull_after=chosen.pull_after)
+
+
+def renew_pins(sandbox: Sandbox, name: str) -> None:
+    """What a municipal office does for who has blocked a PIN: all are as they were issued."""
+    person = sandbox.persona(name).person
+    CardMemory(sandbox.cabinet, person.name).clear()
 
 
 def trusted_card_keys(sandbox: Sandbox) -> dict[bytes, rsa.RSAPublicKey]:

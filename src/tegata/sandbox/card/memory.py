@@ -36,6 +36,10 @@ class CardMemory:
         """Remember another PIN."""
         self._write(name, {**self._read(name), "value": value.decode()})
 
+    def clear(self) -> None:
+        """Forget everything: the card is as it was issued."""
+        self.cabinet.write(self._file, {})
+
     @property
     def _file(self) -> str:
         return f"cards/{self.card}.json"
