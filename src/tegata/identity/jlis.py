@@ -7,7 +7,7 @@ itself speaks is disclosed on application only, so nothing here says how an adap
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -21,6 +21,14 @@ class CertificateKind(StrEnum):
     SIGN = "sign"
     # 利用者証明用電子証明書
     AUTH = "auth"
+
+
+class Holder(StrEnum):
+    """What holds the certificate's key."""
+
+    CARD = "card"
+    # 移動端末設備用電子証明書
+    PHONE = "phone"
 
 
 class LegalPurpose(StrEnum):
@@ -114,10 +122,15 @@ class ConsentStatus:
 @dataclass(frozen=True, slots=True)
 class Roots:
     """What is trusted, pinned: CA certificates (DER) of each kind, every generation; and the
-    public keys (SubjectPublicKeyInfo, DER) that certify the card's text AP, by key identifier."""
+    public keys (SubjectPublicKeyInfo, DER) that certify the card's text AP, by key identifier.
+
+    `policies` are certificate policies that are accepted beside the published ones of cards: those
+    of phones are told to verifiers only.
+    """
 
     certificates: Mapping[CertificateKind, Sequence[bytes]]
     face_keys: Mapping[bytes, bytes]
+    policies: Mapping[str, tuple[CertificateKind, Holder]] = field(default_factory=dict)
 
 
 class GatewayCause(StrEnum):

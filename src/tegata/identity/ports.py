@@ -16,7 +16,7 @@ from tegata.identity.jlis import (
     SignedConsent,
 )
 from tegata.identity.model import DeclaredPurpose, RecordId, Session, SessionId, UserId
-from tegata.identity.record import ConfirmationRecord, KnownCertificate
+from tegata.identity.record import ConfirmationRecord, KnownCertificate, KnownTag
 from tegata.kernel.event import AuditEvent
 from tegata.kernel.scope import TenantScope
 
@@ -160,8 +160,16 @@ class IdentityStore(Protocol):
         """Every purpose that the tenant declared."""
         ...
 
-    async def find_users(self, scope: TenantScope, tags: Sequence[bytes]) -> Mapping[bytes, UserId]:
+    async def find_users(
+        self, scope: TenantScope, tags: Sequence[bytes]
+    ) -> Mapping[bytes, KnownTag]:
         """The users of those certificates that are known, by tag."""
+        ...
+
+    async def shown_certificates(
+        self, scope: TenantScope, after: bytes | None, limit: int
+    ) -> Sequence[KnownCertificate]:
+        """A page of the certificates that the tenant's users showed, in the order of their tags."""
         ...
 
     async def user_certificates(

@@ -97,3 +97,11 @@ class KnownCertificate:
     reference: CertificateReference
     point: bytes
     seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTag:
+    """Whose a known certificate is, and whether it was shown or only linked."""
+
+    user: UserId
+    shown: bool

@@ -10,6 +10,7 @@ from datetime import datetime
 from tegata.identity.jlis import (
     CertificateKind,
     FourAttributes,
+    Holder,
     LegalPurpose,
 )
 from tegata.identity.model import (
@@ -212,6 +213,9 @@ class IdentityService:
               if each.outcome is not Outcome.NOT_PERFORMED),
             Step("recorded", now),
         ]  # fmt: skip
+        document = _DOCUMENT[asked.kind]
+        if examined.holder is Holder.PHONE:
+            document = f"移動端末設備用{document}"
         evidence = Evidence(
             method=find_method(law, _METHOD[asked.kind], now),
             relying_party=asked.relying_party,
@@ -219,7 +223,7 @@ class IdentityService:
             recorded_by=f"{scope.actor.kind}:{scope.actor.id}",
             purpose=purpose.text if purpose is not None else asked.purpose,
             case=asked.case,
-            document=_DOCUMENT[asked.kind],
+            document=document,
             identifier=person.tag.hex(),
             person=examined.attributes,
             steps=steps,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tegata.identity.attributes import AttributeService
+from tegata.identity.current import CurrentStatusService
 from tegata.identity.purposes import PurposeService
 from tegata.identity.records import RecordService
 from tegata.identity.service import IdentityService
@@ -16,3 +18,5 @@ class IdentityServices:
     sessions: IdentityService
     purposes: PurposeService
     records: RecordService
+    attributes: AttributeService
+    current: CurrentStatusService

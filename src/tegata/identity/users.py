@@ -60,7 +60,13 @@ class UserService:
         tag = vault.tag(shown)
         known = await self.store.find_users(scope, [tag])
         if tag in known:
-            return Person(known[tag], tag, ())
+            user = known[tag].user
+            if known[tag].shown:
+                return Person(user, tag, ())
+            # J-LIS linked it to another one earlier; now it was shown.
+            now = self.clock.now()
+            point = certificate.distribution_point
+            return Person(user, tag, (KnownCertificate(tag, user, shown, point, now),))
         try:
             linked = await self.gateway.linked_certificates(shown, purpose)
         except GatewayError as error:
@@ -69,9 +75,8 @@ class UserService:
         tags = {vault.tag(each): each for each in family}
         known = await self.store.find_users(scope, list(tags))
         # The earliest one known decides, should two have become known apart.
-        user = next((known[each] for each in tags if each in known), None)
-        if user is None:
-            user = vault.user_id(family[0])
+        earlier = next((known[each] for each in tags if each in known), None)
+        user = vault.user_id(family[0]) if earlier is None else earlier.user
         now = self.clock.now()
         new = [
             KnownCertificate(

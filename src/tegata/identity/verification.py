@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from tegata.identity.jlis import FourAttributes
+from tegata.identity.jlis import FourAttributes, Holder
 from tegata.identity.model import (
     Binding,
     Check,
@@ -18,6 +18,7 @@ from tegata.identity.reasons import Reason
 from tegata.identity.rules.certificate import (
     authority_fault,
     find_authority,
+    find_holder,
     read_attributes,
     usage_fault,
     validity_fault,
@@ -41,6 +42,7 @@ class Examined:
     certificate: JpkiCertificate | None = None
     authority: Authority | None = None
     attributes: FourAttributes | None = None
+    holder: Holder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +106,13 @@ class Verification:
         if not self._note(examined, CheckName.VALIDITY, fault, "certificate", evidence):
             return False
         kind = session.asked.kind
-        fault = usage_fault(certificate, found, kind)
+        fault = usage_fault(certificate, found, trust, kind)
+        examined.holder = find_holder(certificate, trust, kind)
         attributes = read_attributes(certificate)
         if fault is None and isinstance(attributes, FourAttributes):
             examined.attributes = attributes
-        return self._note(examined, CheckName.USAGE, fault, "certificate", evidence)
+        source = f"{examined.holder} certificate" if examined.holder else "certificate"
+        return self._note(examined, CheckName.USAGE, fault, source, evidence)
 
     def _document(self, examined: Examined, session: Session, submission: Submission) -> None:
         """Say what the signature was over, and who computed its digest."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tegata.identity.attributes import AttributeService
+from tegata.identity.current import CurrentStatusService
 from tegata.identity.ports import JLisGateway
 from tegata.identity.purposes import PurposeService
 from tegata.identity.records import RecordService
@@ -23,7 +25,7 @@ def compose_identity(
 ) -> IdentityServices:
     """The use cases of identity verification; without a gateway no session can be decided."""
     gateway = _gateway(settings, clock)
-    verification, users = None, None
+    verification, users, pinned, statuses = None, None, None, None
     if gateway is not None:
         # Simulated roots are trusted by a demo and by nothing else; it trusts no others.
         pinned = PinnedTrust(gateway, simulated=settings.demo)
@@ -34,6 +36,8 @@ def compose_identity(
         sessions=IdentityService(store, verification, users, clock, randomness),
         purposes=PurposeService(store, clock),
         records=RecordService(store, clock),
+        attributes=AttributeService(store, clock),
+        current=CurrentStatusService(store, pinned, statuses, clock),
     )
 
 

@@ -25,6 +25,9 @@ from tegata.identity.jlis import (
     Roots,
     SignedConsent,
 )
+from tegata.identity.jlis import (
+    Holder as CertificateHolder,
+)
 from tegata.kernel.ports import Clock
 from tegata.sandbox.authority import Consent, JLisRefusal, Refusal
 from tegata.sandbox.card.issue import trusted_card_keys
@@ -32,7 +35,7 @@ from tegata.sandbox.hierarchy import GENERATIONS, Root, distribution_point
 from tegata.sandbox.keys import SandboxError
 from tegata.sandbox.people import MUNICIPALITIES, Attributes, Kind
 from tegata.sandbox.personas import Sandbox
-from tegata.sandbox.profile import birth_text
+from tegata.sandbox.profile import POLICIES, birth_text
 from tegata.sandbox.register import Entry
 
 T = TypeVar("T")
@@ -70,7 +73,12 @@ class SandboxGateway:
             identifier: key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
             for identifier, key in trusted_card_keys(self.sandbox).items()
         }
-        return Roots(certificates, keys)
+        policies = {
+            policy: (_REFERENCES[kind], CertificateHolder.PHONE)
+            for (kind, on_phone), policy in POLICIES.items()
+            if on_phone
+        }
+        return Roots(certificates, keys, policies)
 
     async def ask_ocsp(self, request: bytes, purpose: LegalPurpose) -> bytes:
         """The responder's answer."""

@@ -23,7 +23,7 @@ from tegata.identity.model import (
     VerdictResult,
 )
 from tegata.identity.reasons import Reason
-from tegata.identity.record import ConfirmationRecord, KnownCertificate
+from tegata.identity.record import KnownCertificate, KnownTag
 from tegata.kernel.problem import ProblemCode
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import DataKeyKind
@@ -31,7 +31,6 @@ from tegata.store.identity_vault import Vault, decode_checks, encode_checks
 from tegata.store.instants import from_milliseconds, to_milliseconds
 from tegata.store.reads import ReadsBase
 from tegata.store.schema import (
-    confirmation_record,
     identity_certificate,
     identity_purpose,
     identity_session,
@@ -40,7 +39,7 @@ from tegata.store.statement import NO_OFFSET, Row, Statement
 from tegata.store.unit import UnitBase
 
 _TENANT: BindParameter[str] = bindparam("tenant")
-_session, _record, _known = identity_session.c, confirmation_record.c, identity_certificate.c
+_session, _known = identity_session.c, identity_certificate.c
 
 _FIND_SESSION = Statement(
     select(
@@ -90,7 +89,7 @@ _SET_PURPOSE = Statement(
     )
 )
 _FIND_USERS = Statement(
-    select(_known.tag, _known.person).where(
+    select(_known.tag, _known.person, _known.shown).where(
         _known.tenant == _TENANT, _known.tag == bindparam("tag")
     )
 )
@@ -99,54 +98,32 @@ _USER_CERTIFICATES = Statement(
     .where(_known.tenant == _TENANT, _known.person == bindparam("person"))
     .order_by(_known.seen_at, _known.tag)
 )
+_put_certificate = upsert(identity_certificate).values(
+    {column.name: bindparam(column.name) for column in identity_certificate.columns}
+)
+# One that was linked, and is shown now, is known better; whose it is stays.
 _ADD_CERTIFICATE = Statement(
-    upsert(identity_certificate)
-    .values({column.name: bindparam(column.name) for column in identity_certificate.columns})
-    .on_conflict_do_nothing(index_elements=["tenant", "tag"])
+    _put_certificate.on_conflict_do_update(
+        index_elements=["tenant", "tag"],
+        set_={name: _put_certificate.excluded[name] for name in ("sealed", "shown", "seen_at")},
+        where=_put_certificate.excluded.shown > identity_certificate.c.shown,
+    )
 )
-_RECORD = select(
-    _record.id, _record.session, _record.person, _record.law, _record.law_version,
-    _record.method, _record.sealed, _record.made_at, _record.contract_ended_at,
-    _record.retain_until, _record.held,
-).where(_record.tenant == _TENANT)  # fmt: skip
-_FIND_RECORD = Statement(_RECORD.where(_record.id == bindparam("record")))
-_LIST_RECORDS = Statement(
-    _RECORD.where(_record.case_tag == bindparam("case_tag"), _record.id > bindparam("after"))
-    .order_by(_record.id)
-    .limit(bindparam("limit"))
-    .offset(NO_OFFSET)
-)
-_RECORDS_DUE = Statement(
-    select(_record.id)
+_SHOWN = Statement(
+    select(_known.tag, _known.person, _known.sealed, _known.seen_at)
     .where(
-        _record.tenant == _TENANT,
-        _record.retain_until <= bindparam("now"),
-        _record.held == literal_column("0"),
+        _known.tenant == _TENANT,
+        _known.tag > bindparam("after"),
+        _known.shown == literal_column("1"),
     )
-    .order_by(_record.retain_until)
+    .order_by(_known.tag)
     .limit(bindparam("limit"))
     .offset(NO_OFFSET)
-)
-_SET_RECORD = Statement(
-    update(confirmation_record)
-    .where(_record.tenant == _TENANT, _record.id == bindparam("record"))
-    .values(
-        contract_ended_at=bindparam("ended"),
-        retain_until=bindparam("until"),
-        held=bindparam("hold"),
-    )
-)
-_REMOVE_RECORD = Statement(
-    confirmation_record.delete().where(
-        _record.tenant == _TENANT,
-        _record.id == bindparam("record"),
-        _record.held == literal_column("0"),
-    )
 )
 
 
 class IdentityReads(ReadsBase):
-    """Sessions, users and records of one tenant."""
+    """Sessions and users of one tenant."""
 
     async def identity_vault(self, scope: TenantScope) -> Vault:
         """The tenant's vault."""
@@ -172,13 +149,28 @@ class IdentityReads(ReadsBase):
         rows = await self.database.fetch(scope.tenant, _LIST_PURPOSES, {})
         return [_read_purpose(*row) for row in rows]
 
-    async def find_users(self, scope: TenantScope, tags: Sequence[bytes]) -> Mapping[bytes, UserId]:
+    async def find_users(
+        self, scope: TenantScope, tags: Sequence[bytes]
+    ) -> Mapping[bytes, KnownTag]:
         """The users of those certificates that are known, by tag."""
         found = {}
         for tag in tags:
-            for known, person in await self.database.fetch(scope.tenant, _FIND_USERS, {"tag": tag}):
-                found[bytes(known)] = UserId(person)
+            rows = await self.database.fetch(scope.tenant, _FIND_USERS, {"tag": tag})
+            for known, person, shown in rows:
+                found[bytes(known)] = KnownTag(UserId(person), bool(shown))
         return found
+
+    async def shown_certificates(
+        self, scope: TenantScope, after: bytes | None, limit: int
+    ) -> Sequence[KnownCertificate]:
+        """A page of the certificates that users showed, in the order of their tags."""
+        parameters = {"after": after or b"", "limit": limit}
+        rows = await self.database.fetch(scope.tenant, _SHOWN, parameters)
+        vault = await self.identity_vault(scope)
+        return [
+            _read_known(vault, bytes(tag), UserId(person), bytes(sealed), seen_at)
+            for tag, person, sealed, seen_at in rows
+        ]
 
     async def user_certificates(
         self, scope: TenantScope, user: UserId
@@ -186,37 +178,10 @@ class IdentityReads(ReadsBase):
         """A user's certificates, as they became known."""
         rows = await self.database.fetch(scope.tenant, _USER_CERTIFICATES, {"person": user})
         vault = await self.identity_vault(scope)
-        found = []
-        for tag, sealed, seen_at in rows:
-            part = vault.open_certificate(bytes(tag), bytes(sealed))
-            found.append(
-                KnownCertificate(
-                    bytes(tag), user, part.reference, part.point, from_milliseconds(seen_at)
-                )
-            )
-        return found
-
-    async def find_record(self, scope: TenantScope, record: RecordId) -> ConfirmationRecord | None:
-        """A confirmation record."""
-        rows = await self.database.fetch(scope.tenant, _FIND_RECORD, {"record": record})
-        return _read_record(rows[0], await self.identity_vault(scope)) if rows else None
-
-    async def list_records(
-        self, scope: TenantScope, case: str, after: RecordId | None, limit: int
-    ) -> Sequence[ConfirmationRecord]:
-        """The records of a case, oldest first."""
-        vault = await self.identity_vault(scope)
-        parameters = {"case_tag": vault.case_tag(case), "after": after or "", "limit": limit}
-        rows = await self.database.fetch(scope.tenant, _LIST_RECORDS, parameters)
-        return [_read_record(row, vault) for row in rows]
-
-    async def records_due(
-        self, scope: TenantScope, now: datetime, limit: int
-    ) -> Sequence[RecordId]:
-        """Records whose retention is over and that nobody holds."""
-        parameters = {"now": to_milliseconds(now), "limit": limit}
-        rows = await self.database.fetch(scope.tenant, _RECORDS_DUE, parameters)
-        return [RecordId(row[0]) for row in rows]
+        return [
+            _read_known(vault, bytes(tag), user, bytes(sealed), seen_at)
+            for tag, sealed, seen_at in rows
+        ]
 
 
 class IdentityWrites(UnitBase):
@@ -300,62 +265,11 @@ class IdentityWrites(UnitBase):
                 "tag": certificate.tag,
                 "person": certificate.user,
                 "sealed": self.vault.seal_certificate(certificate),
+                "shown": int(bool(certificate.point)),
                 "seen_at": to_milliseconds(certificate.seen_at),
             },
             expect=None,
         )
-
-    def add_record(self, record: ConfirmationRecord) -> None:
-        """Keep a confirmation record."""
-        self._insert(
-            confirmation_record,
-            tenant=self.scope.tenant,
-            id=record.id,
-            session=record.session,
-            person=record.user,
-            case_tag=self.vault.case_tag(record.evidence.case),
-            law=record.evidence.method.law,
-            law_version=record.evidence.method.version.isoformat(),
-            method=record.evidence.method.code,
-            sealed=self.vault.seal_evidence(record.id, record.evidence),
-            made_at=to_milliseconds(record.made_at),
-            **_retention(record),
-        )
-
-    def set_record(self, record: ConfirmationRecord) -> None:
-        """Change a record's end of contract, retention and hold."""
-        kept = _retention(record)
-        self._execute(
-            _SET_RECORD,
-            {
-                "tenant": self.scope.tenant,
-                "record": record.id,
-                "ended": kept["contract_ended_at"],
-                "until": kept["retain_until"],
-                "hold": kept["held"],
-            },
-            otherwise=ProblemCode.RECORD_UNKNOWN,
-        )
-
-    def remove_record(self, record: RecordId) -> None:
-        """Forget a record whose time is over; fails when somebody holds it."""
-        self._execute(
-            _REMOVE_RECORD,
-            {"tenant": self.scope.tenant, "record": record},
-            otherwise=ProblemCode.RECORD_REFUSED,
-        )
-
-
-def _retention(record: ConfirmationRecord) -> dict[str, int | None]:
-    return {
-        "contract_ended_at": _optional(record.contract_ended_at),
-        "retain_until": _optional(record.retain_until),
-        "held": int(record.legal_hold),
-    }
-
-
-def _optional(instant: datetime | None) -> int | None:
-    return None if instant is None else to_milliseconds(instant)
 
 
 def _instant(milliseconds: int | None) -> datetime | None:
@@ -388,22 +302,14 @@ def _read_session(identifier: SessionId, row: Row, vault: Vault) -> Session:
     )
 
 
+def _read_known(
+    vault: Vault, tag: bytes, user: UserId, sealed: bytes, seen_at: int
+) -> KnownCertificate:
+    part = vault.open_certificate(tag, sealed)
+    return KnownCertificate(tag, user, part.reference, part.point, from_milliseconds(seen_at))
+
+
 def _read_purpose(name: str, document: str) -> DeclaredPurpose:
     found: dict[str, Any] = json.loads(document)
     attributes = frozenset(Attribute(each) for each in found["attributes"])
     return DeclaredPurpose(name, found["text"], attributes, found["law"])
-
-
-def _read_record(row: Row, vault: Vault) -> ConfirmationRecord:
-    identifier, session, person, sealed, made_at, ended, until, held = row
-    evidence = vault.open_evidence(identifier, bytes(sealed))
-    return ConfirmationRecord(
-        RecordId(identifier),
-        SessionId(session),
-        UserId(person),
-        from_milliseconds(made_at),
-        evidence,
-        _instant(ended),
-        _instant(until),
-        bool(held),
-    )

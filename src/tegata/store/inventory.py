@@ -232,7 +232,7 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         "sealed": _customer(_SESSION, _SEALED_ERASABLE),
     },
     "identity_certificate": {
-        **_all(_derived(_TENANT_LIFE), "tenant", "tag", "person", "seen_at"),
+        **_all(_derived(_TENANT_LIFE), "tenant", "tag", "person", "shown", "seen_at"),
         "sealed": _customer(_TENANT_LIFE, _SEALED_ERASABLE),
     },
     "confirmation_record": {

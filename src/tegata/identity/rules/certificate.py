@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from tegata.identity.jlis import CertificateKind, FourAttributes
+from tegata.identity.jlis import CertificateKind, FourAttributes, Holder
 from tegata.identity.reasons import Reason
 from tegata.identity.rules.trust import Authority, Trust
 from tegata.pkix import jpki, oids
@@ -14,10 +14,6 @@ from tegata.pkix.extensions import KeyUsage
 from tegata.pkix.jpki import JpkiCertificate, parse_other_names
 from tegata.pkix.signatures import SignatureInvalid, verify_parts
 
-_POLICY: Final = {
-    CertificateKind.SIGN: jpki.SIGN_POLICY,
-    CertificateKind.AUTH: jpki.AUTH_POLICY,
-}
 _USAGE: Final = {
     CertificateKind.SIGN: frozenset({KeyUsage.DIGITAL_SIGNATURE, KeyUsage.CONTENT_COMMITMENT}),
     CertificateKind.AUTH: frozenset({KeyUsage.DIGITAL_SIGNATURE}),
@@ -62,7 +58,7 @@ def validity_fault(certificate: JpkiCertificate, now: datetime) -> Reason | None
 
 
 def usage_fault(
-    certificate: JpkiCertificate, authority: Authority, wanted: CertificateKind
+    certificate: JpkiCertificate, authority: Authority, trust: Trust, wanted: CertificateKind
 ) -> Reason | None:
     """Why a certificate does not serve a purpose. Three things must say the same: who issued it,
     its policy, its key usage."""
@@ -70,7 +66,7 @@ def usage_fault(
         if authority.kind is CertificateKind.SIGN:
             return Reason.SIGNING_CERTIFICATE
         return Reason.AUTHENTICATION_CERTIFICATE
-    if certificate.policies != (_POLICY[wanted],):
+    if find_holder(certificate, trust, wanted) is None:
         return Reason.POLICY
     if certificate.key_usage != _USAGE[wanted] or not certificate.key_usage_critical:
         return Reason.KEY_USAGE
@@ -82,6 +78,16 @@ def usage_fault(
         return found if isinstance(found, Reason) else None
     # The user-authentication certificate says nothing of the person.
     return Reason.OTHER_NAMES_UNKNOWN if oids.SUBJECT_ALTERNATIVE_NAME in extensions else None
+
+
+def find_holder(
+    certificate: JpkiCertificate, trust: Trust, wanted: CertificateKind
+) -> Holder | None:
+    """What holds a certificate's key, as its one policy says; None when it is of another kind."""
+    if len(certificate.policies) != 1:
+        return None
+    kind, holder = trust.policies.get(certificate.policies[0], (None, None))
+    return holder if kind is wanted else None
 
 
 def read_attributes(certificate: JpkiCertificate) -> FourAttributes | Reason:

@@ -11,17 +11,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from tegata.identity.jlis import CertificateKind, Roots
+from tegata.identity.jlis import CertificateKind, Holder, Roots
 from tegata.pkix import oids
 from tegata.pkix.certificate import parse_certificate, parse_tbs_certificate
 from tegata.pkix.der import OCTET_STRING, DerError, content_of
 from tegata.pkix.extensions import KeyUsage, parse_basic_constraints, parse_key_usage
+from tegata.pkix.jpki import AUTH_POLICY, SIGN_POLICY
 from tegata.pkix.names import parse_name
 from tegata.pkix.ocsp import IssuerHashes, issuer_hashes
 from tegata.pkix.signatures import SignatureInvalid, verify_parts
 
 # What stands as organisation in roots that nobody may take for real ones.
 SIMULATED_ORGANIZATION: Final = "JPKI-SIM"
+_POLICIES: Final = {
+    SIGN_POLICY: (CertificateKind.SIGN, Holder.CARD),
+    AUTH_POLICY: (CertificateKind.AUTH, Holder.CARD),
+}
 
 
 class TrustRefused(ValueError):
@@ -48,6 +53,7 @@ class Trust:
 
     authorities: Mapping[bytes, Sequence[Authority]]
     face_keys: Mapping[bytes, bytes]
+    policies: Mapping[str, tuple[CertificateKind, Holder]]
 
     def find(self, key_identifier: bytes) -> Sequence[Authority]:
         """Every authority that a key identifier names."""
@@ -67,7 +73,7 @@ def pin(roots: Roots, *, simulated: bool) -> Trust:
             found.setdefault(authority.key_identifier, []).append(authority)
     if not found:
         raise TrustRefused("no roots")
-    return Trust(found, roots.face_keys)
+    return Trust(found, roots.face_keys, {**_POLICIES, **roots.policies})
 
 
 def _read(kind: CertificateKind, octets: bytes) -> tuple[Authority, str]:

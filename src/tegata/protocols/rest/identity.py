@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 
+from tegata.identity.attributes import Claims
 from tegata.identity.model import (
     ChipData,
     DeclaredPurpose,
@@ -14,15 +15,20 @@ from tegata.identity.model import (
     Session,
     SessionId,
     Submission,
+    UserId,
 )
 from tegata.kernel.ids import parse_id
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.wording import choose_language
 from tegata.protocols.rest.identity_bodies import (
+    AgeBody,
+    AgeQuestion,
     AttributesBody,
     ContractEnd,
     IdentitySubmission,
     LegalHold,
+    MatchBody,
+    MatchQuestion,
     NewIdentitySession,
     PurposeBody,
     PurposeDeclaration,
@@ -30,10 +36,13 @@ from tegata.protocols.rest.identity_bodies import (
     RecordBody,
     RecordPage,
     SessionBody,
+    StatusQuestion,
+    StatusRows,
     attributes_body,
     purpose_body,
     record_body,
     session_body,
+    status_rows,
 )
 from tegata.protocols.rest.operation import Answer, Body, Call, NoBody, Operation, Parameter
 from tegata.protocols.rest.search import PAGE_LIMIT, page_limit
@@ -121,6 +130,38 @@ async def hand_out_attributes(call: Call[NoBody]) -> Answer:
     return Answer(attributes_body(found))
 
 
+async def match_attributes(call: Call[MatchQuestion]) -> Answer:
+    """Compare what a person wrote with what was verified."""
+    body = call.body.claims
+    claims = Claims(body.name, body.address, body.birth, body.sex)
+    found = await call.services.identity.attributes.match(
+        call.principal.scope, _session_id(call), claims, call.digest
+    )
+    return Answer(MatchBody(**{name: result.value for name, result in found.items()}))
+
+
+async def ask_age(call: Call[AgeQuestion]) -> Answer:
+    """Whether a verified person has reached an age."""
+    years = call.body.years
+    result = await call.services.identity.attributes.reaches_age(
+        call.principal.scope, _session_id(call), years, call.digest
+    )
+    return Answer(AgeBody(years, result))
+
+
+async def check_status(call: Call[StatusQuestion]) -> Answer:
+    """Whether the certificates that users showed still hold."""
+    body, scope = call.body, call.principal.scope
+    current = call.services.identity.current
+    if body.users is not None:
+        users = [_user_id(each) for each in body.users]
+        rows = await current.check_users(scope, users, body.status, call.digest)
+        return Answer(status_rows(rows, None))
+    after = bytes.fromhex(body.after) if body.after is not None else None
+    page = await current.check_all(scope, after, body.limit, body.status, call.digest)
+    return Answer(status_rows(page.rows, page.after))
+
+
 async def show_record(call: Call[NoBody]) -> Answer:
     """A confirmation record."""
     found = await call.services.identity.records.get(
@@ -177,6 +218,11 @@ def _session_id(call: Call[Body]) -> SessionId:
     return SessionId(text)
 
 
+def _user_id(text: str) -> UserId:
+    parse_id("usr", text, ProblemCode.USER_UNKNOWN)
+    return UserId(text)
+
+
 def _record_id(text: str) -> RecordId:
     parse_id("cfr", text, ProblemCode.RECORD_UNKNOWN)
     return RecordId(text)
@@ -202,7 +248,7 @@ OPERATIONS = (
     Operation(
         "POST", "/v1/identity/sessions", "openIdentitySession", "Open a session with a challenge",
         Action.IDENTITY_VERIFY, "identity:session:open", NewIdentitySession, SessionBody, 201,
-        open_session,
+        open_session, secret=b"facts",
     ),
     Operation(
         "GET", "/v1/identity/sessions/{session}", "showIdentitySession", "Show a session",
@@ -217,6 +263,22 @@ OPERATIONS = (
         "POST", "/v1/identity/sessions/{session}/attributes", "handOutAttributes",
         "Hand out the attributes that the purpose asks for, once", Action.IDENTITY_ATTRIBUTES,
         "identity:session:hand-out", NoBody, AttributesBody, 200, hand_out_attributes,
+    ),
+    Operation(
+        "POST", "/v1/identity/sessions/{session}/match", "matchAttributes",
+        "Compare what a person wrote with what was verified", Action.IDENTITY_VERIFY,
+        "identity:session:match", MatchQuestion, MatchBody, 200, match_attributes,
+        secret=b"claims",
+    ),
+    Operation(
+        "POST", "/v1/identity/sessions/{session}/age", "askAge",
+        "Ask whether a verified person has reached an age", Action.IDENTITY_VERIFY,
+        "identity:session:age", AgeQuestion, AgeBody, 200, ask_age,
+    ),
+    Operation(
+        "POST", "/v1/identity/status-checks", "checkCurrentStatus",
+        "Check whether what users showed still holds", Action.IDENTITY_VERIFY,
+        "identity:status:check", StatusQuestion, StatusRows, 200, check_status,
     ),
     Operation(
         "GET", "/v1/identity/records", "exportConfirmationRecords",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from tegata.identity.current import PAGE_MAXIMUM, USERS_MAXIMUM, CurrentStatus, rows_digest
 from tegata.identity.jlis import CertificateKind, FourAttributes, StatusMethod
 from tegata.identity.model import (
     Attribute,
@@ -25,7 +27,7 @@ from tegata.identity.reasons import TEXTS
 from tegata.identity.record import ConfirmationRecord, Fact
 from tegata.identity.rules.law import Law
 from tegata.kernel.wording import translate
-from tegata.protocols.rest.bodies import Instant, RequestBody, Sha256
+from tegata.protocols.rest.bodies import Instant, Reference, RequestBody, Sha256
 
 _NO_NUL = r"^[^\x00]*$"
 Text = Annotated[str, Meta(max_length=4000, pattern=_NO_NUL)]
@@ -158,6 +160,72 @@ class AttributesBody(msgspec.Struct):
     address_substitutes: str | None
 
 
+class AttributeClaims(RequestBody):
+    """What a person wrote about themselves; only what is given is compared."""
+
+    name: Annotated[str, Meta(max_length=200, pattern=_NO_NUL)] | None = None
+    address: Annotated[str, Meta(max_length=400, pattern=_NO_NUL)] | None = None
+    birth: date | None = None
+    sex: Annotated[str, Meta(pattern=r"^[129]$(?!\n)")] | None = None
+
+
+class MatchQuestion(RequestBody):
+    """What is to be compared. No digest in any record covers it."""
+
+    claims: AttributeClaims
+
+
+class MatchBody(msgspec.Struct, omit_defaults=True):
+    """What each comparison came to: match, mismatch, needs_review."""
+
+    name: str | None = None
+    address: str | None = None
+    birth: str | None = None
+    sex: str | None = None
+
+
+class AgeQuestion(RequestBody):
+    """An age in years."""
+
+    years: Annotated[int, Meta(ge=1, le=130)]
+
+
+class AgeBody(msgspec.Struct):
+    """Whether the age is reached today in Japan: match, mismatch, needs_review."""
+
+    years: int
+    result: str
+
+
+class StatusQuestion(RequestBody):
+    """Whose certificates to look up: some users', or all of them page by page (`limit`; `after` is
+    the `next` of the page before)."""
+
+    users: Annotated[list[Reference], Meta(min_length=1, max_length=USERS_MAXIMUM)] | None = None
+    after: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=PAGE_MAXIMUM)] = PAGE_MAXIMUM
+    status: StatusMethod = StatusMethod.CRL
+
+
+class StatusRow(msgspec.Struct):
+    """What is known now of a certificate that a user showed; `reason` is null for *good*."""
+
+    user: str
+    kind: CertificateKind
+    reason: str | None
+    source: str
+    as_of: str | None
+    revoked_at: str | None
+
+
+class StatusRows(msgspec.Struct):
+    """Statuses. `sha256` is over the rows and stands in the record of the look-up."""
+
+    items: list[StatusRow]
+    sha256: str
+    next: str | None
+
+
 class ContractEnd(RequestBody):
     """When the contract ended."""
 
@@ -253,6 +321,18 @@ def session_body(session: Session, now: datetime, language: str) -> SessionBody:
         record=session.record,
         attributes_handed_out_at=_optional(session.handed_out_at),
     )
+
+
+def status_rows(rows: Sequence[CurrentStatus], after: bytes | None) -> StatusRows:
+    """Statuses as they are answered."""
+    items = [
+        StatusRow(
+            row.user, row.kind, row.reason, row.source, _optional(row.as_of),
+            _optional(row.revoked_at),
+        )
+        for row in rows
+    ]  # fmt: skip
+    return StatusRows(items, rows_digest(rows).hex(), after.hex() if after is not None else None)
 
 
 def attributes_body(found: FourAttributes) -> AttributesBody:

@@ -51,6 +51,8 @@ identity_certificate = Table(
     octets_column("tag"),
     text_column("person"),
     octets_column("sealed"),
+    # 1 when it was shown, 0 when J-LIS linked it to one that was.
+    number_column("shown"),
     number_column("seen_at"),
     PrimaryKeyConstraint("tenant", "tag"),
     Index("identity_certificate_person", "tenant", "person"),

@@ -74,6 +74,7 @@ def _people(op: Operations) -> None:
         _octets("tag"),
         _text("person"),
         _octets("sealed"),
+        _number("shown"),
         _number("seen_at"),
         PrimaryKeyConstraint("tenant", "tag"),
         sqlite_with_rowid=False,
