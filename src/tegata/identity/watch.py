@@ -62,7 +62,7 @@ class WatchService:
         watch = Watch(url, self.randomness.octets(SECRET_OCTETS), hours, method, now, None)
         async with self.store.open_identity_unit(scope) as unit:
             unit.set_watch(watch)
-            unit.want_watch(now + timedelta(hours=hours))
+            unit.want_watch(now)
             private = {"url": url, "hours": str(hours)}
             unit.audit(_event(scope, "set", request_digest, private))
             await unit.commit()
