@@ -102,8 +102,10 @@ def test_an_age_is_reached_on_the_birthday(birth: str, day: date, result: Match)
 @pytest.mark.parametrize(
     "text",
     [
-        "123456789018", "１２３４５６７８９０１８", "1234-5678-9018", "番号１２３４　５６７８　９０１８",
+        "123456789018", "１２３４５６７８９０１８", "1234-5678-9018",
+        "番号１２３４　５６７８　９０１８",
         "no. 1234 5678 9018.", "1234−5678−9018", "１２３４ー５６７８ー９０１８", "x123456789018y",
+        "１２３４－５６７８－９０１８",
     ],
 )  # fmt: skip
 def test_a_my_number_is_found_however_it_is_written(text: str) -> None:

@@ -88,6 +88,12 @@ class CurrentStatusService:
         following = known[-1].tag if len(known) == min(limit, PAGE_MAXIMUM) else None
         return StatusPage(rows, following)
 
+    async def require(self) -> tuple[Trust, StatusSource]:
+        """What a look-up needs, or `Problem(gateway.unavailable)`."""
+        if self.pinned is None or self.statuses is None:
+            raise Problem(ProblemCode.GATEWAY_UNAVAILABLE, "no gateway to J-LIS is configured")
+        return await self.pinned.get(), self.statuses
+
     async def _check(
         self,
         scope: TenantScope,
@@ -95,10 +101,8 @@ class CurrentStatusService:
         method: StatusMethod,
         request_digest: bytes,
     ) -> Sequence[CurrentStatus]:
-        if self.pinned is None or self.statuses is None:
-            raise Problem(ProblemCode.GATEWAY_UNAVAILABLE, "no gateway to J-LIS is configured")
-        trust = await self.pinned.get()
-        rows = await _look_up(known, trust, self.statuses, method, self.clock.now())
+        trust, statuses = await self.require()
+        rows = await look_up(known, trust, statuses, method, self.clock.now())
         private = {
             "legal_purpose": LegalPurpose.CURRENT_STATUS.value,
             "method": method.value,
@@ -120,13 +124,14 @@ class CurrentStatusService:
         return rows
 
 
-async def _look_up(
+async def look_up(
     known: Sequence[KnownCertificate],
     trust: Trust,
     statuses: StatusSource,
     method: StatusMethod,
     now: datetime,
 ) -> list[CurrentStatus]:
+    """What is known now of certificates, in their order."""
     lists: dict[tuple[bytes, bytes], TrustedList | Reason] = {}
     rows = []
     for each in known:

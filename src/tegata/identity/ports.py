@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
+from tegata.identity.consent import Consent, ConsentId
 from tegata.identity.jlis import (
     CertificateReference,
     ConsentStatus,
@@ -16,7 +17,15 @@ from tegata.identity.jlis import (
     SignedConsent,
 )
 from tegata.identity.model import DeclaredPurpose, RecordId, Session, SessionId, UserId
-from tegata.identity.record import ConfirmationRecord, KnownCertificate, KnownTag
+from tegata.identity.record import (
+    ChangedStatus,
+    ConfirmationRecord,
+    Delivery,
+    KnownCertificate,
+    KnownTag,
+    Watch,
+    WatchedCertificate,
+)
 from tegata.kernel.event import AuditEvent
 from tegata.kernel.scope import TenantScope
 
@@ -132,6 +141,46 @@ class IdentityUnit(Protocol):
         """Forget a record whose time is over."""
         ...
 
+    def add_consent(self, consent: Consent) -> None:
+        """Keep a consent that was obtained."""
+        ...
+
+    def set_consent_state(self, consent: Consent) -> None:
+        """Keep what became of a consent."""
+        ...
+
+    def set_watch(self, watch: Watch) -> None:
+        """Watch, or watch otherwise."""
+        ...
+
+    def set_watch_place(self, after: bytes | None) -> None:
+        """Note how far a run has come."""
+        ...
+
+    def remove_watch(self) -> None:
+        """Watch no more, and forget what waits to be sent."""
+        ...
+
+    def set_known_reasons(self, changed: Sequence[ChangedStatus]) -> None:
+        """Note what a watch found."""
+        ...
+
+    def add_delivery(self, delivery: Delivery) -> None:
+        """Queue news."""
+        ...
+
+    def remove_delivery(self, delivery: str) -> None:
+        """Forget news; the unit conflicts when it was forgotten already."""
+        ...
+
+    def want_watch(self, at: datetime) -> None:
+        """Ask for the tenant's watch to run at an instant or earlier."""
+        ...
+
+    def want_delivery(self, at: datetime) -> None:
+        """Ask for the tenant's news to be sent at an instant or earlier."""
+        ...
+
     async def commit(self) -> None:
         """Apply everything durably, or raise `Problem` and apply nothing."""
         ...
@@ -192,4 +241,22 @@ class IdentityStore(Protocol):
         self, scope: TenantScope, now: datetime, limit: int
     ) -> Sequence[RecordId]:
         """Records whose retention is over and that nobody holds."""
+        ...
+
+    async def find_identity_consent(self, scope: TenantScope, consent: ConsentId) -> Consent | None:
+        """A consent of one of the tenant's users."""
+        ...
+
+    async def find_watch(self, scope: TenantScope) -> Watch | None:
+        """The tenant's watch."""
+        ...
+
+    async def watched_certificates(
+        self, scope: TenantScope, after: bytes | None, limit: int
+    ) -> Sequence[WatchedCertificate]:
+        """A page of shown certificates with what a watch found last, in the order of tags."""
+        ...
+
+    async def find_delivery(self, scope: TenantScope) -> Delivery | None:
+        """The oldest news that waits."""
         ...

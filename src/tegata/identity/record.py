@@ -7,8 +7,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from tegata.identity.jlis import CertificateReference, FourAttributes, LegalPurpose
+from tegata.identity.jlis import (
+    CertificateKind,
+    CertificateReference,
+    FourAttributes,
+    LegalPurpose,
+    StatusMethod,
+)
 from tegata.identity.model import Check, RecordId, SessionId, UserId
+from tegata.identity.reasons import Reason
 
 
 class Fact(StrEnum):
@@ -105,3 +112,44 @@ class KnownTag:
 
     user: UserId
     shown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedCertificate:
+    """A certificate that was shown, and what a watch found last: None for *good*."""
+
+    certificate: KnownCertificate
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedStatus:
+    """A status that is not what it was."""
+
+    tag: bytes
+    user: UserId
+    kind: CertificateKind
+    reason: Reason | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A tenant's scheduled status checks: where news goes, how often is looked. `after` is the tag
+    up to which a run has looked, None between runs."""
+
+    url: str
+    secret: bytes
+    hours: int
+    method: StatusMethod
+    changed_at: datetime
+    after: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """News that waits to be sent: JSON."""
+
+    id: str
+    created_at: datetime
+    body: bytes

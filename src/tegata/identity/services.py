@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tegata.identity.attributes import AttributeService
+from tegata.identity.consents import ConsentService
 from tegata.identity.current import CurrentStatusService
 from tegata.identity.purposes import PurposeService
 from tegata.identity.records import RecordService
 from tegata.identity.service import IdentityService
+from tegata.identity.watch import WatchService
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +22,5 @@ class IdentityServices:
     records: RecordService
     attributes: AttributeService
     current: CurrentStatusService
+    consents: ConsentService
+    watches: WatchService

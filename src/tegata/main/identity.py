@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tegata.identity.attributes import AttributeService
+from tegata.identity.consents import ConsentService
 from tegata.identity.current import CurrentStatusService
 from tegata.identity.ports import JLisGateway
 from tegata.identity.purposes import PurposeService
@@ -13,8 +14,10 @@ from tegata.identity.status import StatusSource
 from tegata.identity.trust import PinnedTrust
 from tegata.identity.users import UserService
 from tegata.identity.verification import Verification
+from tegata.identity.watch import WatchService
 from tegata.kernel.ports import Clock, Randomness
 from tegata.main.settings import Settings
+from tegata.outbound.webhook import HttpsWebhooks
 from tegata.sandbox.gateway import SandboxGateway
 from tegata.sandbox.personas import Sandbox
 from tegata.store.store import Store
@@ -32,12 +35,16 @@ def compose_identity(
         statuses = StatusSource(gateway, clock, randomness)
         verification = Verification(pinned, statuses, clock)
         users = UserService(store, gateway, clock)
+    current = CurrentStatusService(store, pinned, statuses, clock)
+    webhooks = HttpsWebhooks(loopback=settings.loopback_webhooks)
     return IdentityServices(
         sessions=IdentityService(store, verification, users, clock, randomness),
         purposes=PurposeService(store, clock),
         records=RecordService(store, clock),
         attributes=AttributeService(store, clock),
-        current=CurrentStatusService(store, pinned, statuses, clock),
+        current=current,
+        consents=ConsentService(store, gateway, clock, randomness),
+        watches=WatchService(store, current, webhooks, clock, randomness),
     )
 
 

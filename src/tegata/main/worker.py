@@ -151,6 +151,14 @@ class Worker:
             case jobs.NOTICE_JOB:
                 more = await self._platform.notices.tell(platform_acts(job.tenant, "notice"))
                 return now if more else now + NOTICE_PERIOD
+            case jobs.WATCH_JOB:
+                watches = self._platform.identity.watches
+                due = await watches.run(platform_acts(job.tenant, "identity"))
+                return due or NO_NEXT_UPDATE
+            case jobs.DELIVERY_JOB:
+                watches = self._platform.identity.watches
+                more = await watches.deliver(platform_acts(job.tenant, "identity"))
+                return now if more else NO_NEXT_UPDATE
             case unknown:
                 _LOG.error("a job of a kind that this version does not know: %s", unknown)
                 return now + CRL_PERIOD

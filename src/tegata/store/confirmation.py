@@ -20,9 +20,8 @@ from tegata.store.statement import NO_OFFSET, Row, Statement
 _TENANT: BindParameter[str] = bindparam("tenant")
 _record = confirmation_record.c
 _RECORD = select(
-    _record.id, _record.session, _record.person, _record.law, _record.law_version,
-    _record.method, _record.sealed, _record.made_at, _record.contract_ended_at,
-    _record.retain_until, _record.held,
+    _record.id, _record.session, _record.person, _record.sealed, _record.made_at,
+    _record.contract_ended_at, _record.retain_until, _record.held,
 ).where(_record.tenant == _TENANT)  # fmt: skip
 _FIND_RECORD = Statement(_RECORD.where(_record.id == bindparam("record")))
 _LIST_RECORDS = Statement(

@@ -266,6 +266,7 @@ class IdentityWrites(UnitBase):
                 "person": certificate.user,
                 "sealed": self.vault.seal_certificate(certificate),
                 "shown": int(bool(certificate.point)),
+                "reason": None,
                 "seen_at": to_milliseconds(certificate.seen_at),
             },
             expect=None,

@@ -92,6 +92,14 @@ class Vault:
             self.erasable.unseal(sealed, f"identity_certificate.sealed|{tag.hex()}")
         )
 
+    def seal_text(self, table: str, identifier: str, text: str) -> bytes:
+        """A text of a row."""
+        return self.erasable.seal(text.encode(), f"{table}.sealed|{identifier}")
+
+    def open_text(self, table: str, identifier: str, sealed: bytes) -> str:
+        """A text of a row."""
+        return self.erasable.unseal(sealed, f"{table}.sealed|{identifier}").decode()
+
     def seal_evidence(self, record: str, evidence: Evidence) -> bytes:
         """A record's evidence."""
         return self.confirmation.seal(

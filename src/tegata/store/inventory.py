@@ -13,7 +13,16 @@ from enum import StrEnum
 
 from tegata.kernel.signing import DataKeyKind
 from tegata.store.discovery import Holdings
-from tegata.store.jobs import BULK_JOB, CRL_JOB, DELTA_JOB, NOTICE_JOB, RESPONDER_JOB, SHARD_JOB
+from tegata.store.jobs import (
+    BULK_JOB,
+    CRL_JOB,
+    DELIVERY_JOB,
+    DELTA_JOB,
+    NOTICE_JOB,
+    RESPONDER_JOB,
+    SHARD_JOB,
+    WATCH_JOB,
+)
 from tegata.store.schema import metadata
 
 
@@ -232,9 +241,24 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         "sealed": _customer(_SESSION, _SEALED_ERASABLE),
     },
     "identity_certificate": {
-        **_all(_derived(_TENANT_LIFE), "tenant", "tag", "person", "shown", "seen_at"),
+        **_all(_derived(_TENANT_LIFE), "tenant", "tag", "person", "shown", "reason", "seen_at"),
         "sealed": _customer(_TENANT_LIFE, _SEALED_ERASABLE),
     },
+    "identity_consent": {
+        **_all(
+            _derived(_TENANT_LIFE),
+            "tenant", "id", "person", "purpose", "state", "given_at", "expires_at",
+            "withdrawn_at",
+        ),
+        "sealed": _customer(_TENANT_LIFE, _SEALED_ERASABLE),
+    },
+    "identity_watch": {
+        **_all(_provider(_TENANT_LIFE), "tenant", "hours", "method", "changed_at", "place"),
+        "sealed": _customer(_TENANT_LIFE, _SEALED_ERASABLE),
+    },
+    "identity_delivery": _all(
+        _derived("until it is sent, 3 days at most"), "tenant", "id", "created_at", "body"
+    ),
     "confirmation_record": {
         **_all(
             _derived(_CONFIRMATION),
@@ -288,6 +312,8 @@ QUEUES: Mapping[str, Entry] = {
     RESPONDER_JOB: _provider("while its issuer works"),
     NOTICE_JOB: _provider(_TENANT_LIFE),
     BULK_JOB: _provider(_BULK),
+    WATCH_JOB: _provider(_TENANT_LIFE),
+    DELIVERY_JOB: _provider(_TENANT_LIFE),
 }
 
 KEYS: Mapping[str, Entry] = {

@@ -26,6 +26,9 @@ RESPONDER_JOB = "responder.renew"
 NOTICE_JOB = "notice.send"
 # Its key is the file.
 BULK_JOB = "bulk.run"
+# Their keys are the tenant.
+WATCH_JOB = "identity.watch"
+DELIVERY_JOB = "identity.deliver"
 LEASE = timedelta(seconds=60)
 AT_ONCE = 16
 _ZERO: ColumnClause[int] = literal_column("0")

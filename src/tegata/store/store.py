@@ -6,9 +6,9 @@ from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import DataKeyKind
 from tegata.store.bulk import BulkReads, BulkWrites
-from tegata.store.confirmation import ConfirmationReads, ConfirmationWrites
 from tegata.store.database import Database
 from tegata.store.identity_vault import Vault
+from tegata.store.identity_watch import WatchReads, WatchWrites
 from tegata.store.issuance import IssuanceWrites
 from tegata.store.keys import KeyReads, KeyWrites
 from tegata.store.nodes import NodeReads, NodeWrites
@@ -31,7 +31,7 @@ class Unit(
     RefusedKeyWrites,
     SuccessionWrites,
     BulkWrites,
-    ConfirmationWrites,
+    WatchWrites,
     ProfileWrites,
     NoticeWrites,
     TenancyWrites,
@@ -47,7 +47,7 @@ class Store(
     RefusedKeyReads,
     SuccessionReads,
     BulkReads,
-    ConfirmationReads,
+    WatchReads,
     ProfileReads,
     NoticeReads,
     TenancyReads,

@@ -11,8 +11,9 @@ import unicodedata
 from typing import Final
 
 _DIGITS: Final = 12
-# Digits of any script's width, in one run or in groups as people write them.
-_CANDIDATE = re.compile(r"(?<!\d)\d(?:[ \-‐‑‒–—―−ー.・_\u3000\u00a0]?\d){11}(?!\d)")
+# Digits of any width in one run, or in three groups of four with anything but letters between:
+# any other grouping is a date or a telephone number as often as not.
+_CANDIDATE = re.compile(r"(?<!\d)(?:\d{12}|\d{4}[\W_ーｰ]{1,3}\d{4}[\W_ーｰ]{1,3}\d{4})(?!\d)")
 REDACTED: Final = "[My Number]"
 
 

@@ -16,6 +16,7 @@ from tegata.protocols.rest import (
     bulk,
     certificates,
     identity,
+    identity_follow_up,
     notices,
     profiles,
     refused_keys,
@@ -37,6 +38,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     *refused_keys.OPERATIONS,
     *notices.OPERATIONS,
     *identity.OPERATIONS,
+    *identity_follow_up.OPERATIONS,
     *tenancy.OPERATIONS,
 )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 
 from tegata.identity.attributes import Claims
@@ -44,6 +42,7 @@ from tegata.protocols.rest.identity_bodies import (
     session_body,
     status_rows,
 )
+from tegata.protocols.rest.identity_follow_up import octets_of
 from tegata.protocols.rest.operation import Answer, Body, Call, NoBody, Operation, Parameter
 from tegata.protocols.rest.search import PAGE_LIMIT, page_limit
 from tegata.tenancy.model import Action
@@ -100,18 +99,18 @@ async def submit(call: Call[IdentitySubmission]) -> Answer:
     chip = None
     if body.chip is not None:
         chip = ChipData(
-            _octets("chip.certificate", body.chip.certificate),
-            _octets("chip.key", body.chip.key),
-            _octets("chip.signature", body.chip.signature),
+            octets_of("chip.certificate", body.chip.certificate),
+            octets_of("chip.key", body.chip.key),
+            octets_of("chip.signature", body.chip.signature),
         )
     digest = body.digest
     if digest is not None and len(digest) % 2:
         raise Problem(ProblemCode.REQUEST_MALFORMED, "digest: two digits for each octet")
     submission = Submission(
-        certificate=_octets("certificate", body.certificate),
-        signature=_octets("signature", body.signature),
+        certificate=octets_of("certificate", body.certificate),
+        signature=octets_of("signature", body.signature),
         form=body.form,
-        document=None if body.document is None else _octets("document", body.document),
+        document=None if body.document is None else octets_of("document", body.document),
         digest=None if digest is None else bytes.fromhex(digest),
         structure=body.structure,
         chip=chip,
@@ -226,13 +225,6 @@ def _user_id(text: str) -> UserId:
 def _record_id(text: str) -> RecordId:
     parse_id("cfr", text, ProblemCode.RECORD_UNKNOWN)
     return RecordId(text)
-
-
-def _octets(name: str, text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise Problem(ProblemCode.REQUEST_MALFORMED, f"{name} is not base64") from error
 
 
 OPERATIONS = (

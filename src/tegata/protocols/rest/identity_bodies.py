@@ -10,8 +10,15 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from tegata.identity.consent import Consent
 from tegata.identity.current import PAGE_MAXIMUM, USERS_MAXIMUM, CurrentStatus, rows_digest
-from tegata.identity.jlis import CertificateKind, FourAttributes, StatusMethod
+from tegata.identity.jlis import (
+    CertificateKind,
+    ConsentState,
+    FourAttributes,
+    LatestAttributes,
+    StatusMethod,
+)
 from tegata.identity.model import (
     Attribute,
     Binding,
@@ -24,8 +31,9 @@ from tegata.identity.model import (
     Verdict,
 )
 from tegata.identity.reasons import TEXTS
-from tegata.identity.record import ConfirmationRecord, Fact
+from tegata.identity.record import ConfirmationRecord, Fact, Watch
 from tegata.identity.rules.law import Law
+from tegata.identity.watch import HOURS_MAXIMUM
 from tegata.kernel.wording import translate
 from tegata.protocols.rest.bodies import Instant, Reference, RequestBody, Sha256
 
@@ -226,6 +234,52 @@ class StatusRows(msgspec.Struct):
     next: str | None
 
 
+class NewConsent(RequestBody):
+    """A consent that the person signed in a session whose document was `text`: certificate and
+    signature (base64) as they were submitted."""
+
+    session: Reference
+    text: Text
+    certificate: Base64
+    signature: Base64
+
+
+class ConsentBody(msgspec.Struct):
+    """A consent as J-LIS holds it."""
+
+    id: str
+    user: str
+    purpose: str
+    state: ConsentState
+    given_at: str
+    expires_at: str
+    withdrawn_at: str | None
+
+
+class LatestAttributesBody(msgspec.Struct):
+    """What J-LIS knows now of what the purpose asks for."""
+
+    attributes: AttributesBody
+    as_of: str
+
+
+class NewWatch(RequestBody):
+    """A watch: where news of changed statuses goes, how often is looked."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=2000)]
+    hours: Annotated[int, Meta(ge=1, le=HOURS_MAXIMUM)] = 24
+    status: StatusMethod = StatusMethod.CRL
+
+
+class WatchBody(msgspec.Struct):
+    """A watch. `secret` (hexadecimal), with which news is signed, is shown once."""
+
+    url: str
+    hours: int
+    status: StatusMethod
+    secret: str | None
+
+
 class ContractEnd(RequestBody):
     """When the contract ended."""
 
@@ -333,6 +387,24 @@ def status_rows(rows: Sequence[CurrentStatus], after: bytes | None) -> StatusRow
         for row in rows
     ]  # fmt: skip
     return StatusRows(items, rows_digest(rows).hex(), after.hex() if after is not None else None)
+
+
+def consent_body(consent: Consent) -> ConsentBody:
+    """A consent as it is answered."""
+    return ConsentBody(
+        consent.id, consent.user, consent.purpose, consent.state, _time(consent.given_at),
+        _time(consent.expires_at), _optional(consent.withdrawn_at),
+    )  # fmt: skip
+
+
+def latest_body(latest: LatestAttributes) -> LatestAttributesBody:
+    """Latest attributes as they are answered."""
+    return LatestAttributesBody(attributes_body(latest.attributes), _time(latest.as_of))
+
+
+def watch_body(watch: Watch, *, fresh: bool) -> WatchBody:
+    """A watch as it is answered; its secret only when it was just made."""
+    return WatchBody(watch.url, watch.hours, watch.method, watch.secret.hex() if fresh else None)
 
 
 def attributes_body(found: FourAttributes) -> AttributesBody:

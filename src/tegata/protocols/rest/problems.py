@@ -115,9 +115,9 @@ TABLE = {
     ProblemCode.RECORD_REFUSED: HttpProblem(409, "The confirmation record does not allow this"),
     ProblemCode.CONSENT_UNKNOWN: HttpProblem(404, "There is no such consent"),
     ProblemCode.CONSENT_REFUSED: HttpProblem(409, "The consent does not allow this"),
-    ProblemCode.VERIFIER_NOT_ACCREDITED: HttpProblem(
-        403, "The tenant is not an accredited verifier"
-    ),
+    ProblemCode.WATCH_UNKNOWN: HttpProblem(404, "Nothing is watched"),
+    ProblemCode.WEBHOOK_REFUSED: HttpProblem(422, "Nothing is sent to this address"),
+    ProblemCode.WEBHOOK_UNAVAILABLE: HttpProblem(503, "The webhook was not taken"),
     ProblemCode.GATEWAY_UNAVAILABLE: HttpProblem(503, "J-LIS cannot be asked now"),
     ProblemCode.MAIL_UNAVAILABLE: HttpProblem(503, "Mail cannot be sent now"),
     ProblemCode.OVERLOADED: HttpProblem(503, "The service is too busy now"),

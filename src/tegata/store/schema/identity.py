@@ -53,6 +53,8 @@ identity_certificate = Table(
     octets_column("sealed"),
     # 1 when it was shown, 0 when J-LIS linked it to one that was.
     number_column("shown"),
+    # What a watch found last; null for good, or never looked at.
+    text_column("reason", nullable=True),
     number_column("seen_at"),
     PrimaryKeyConstraint("tenant", "tag"),
     Index("identity_certificate_person", "tenant", "person"),
@@ -79,5 +81,47 @@ confirmation_record = Table(
     PrimaryKeyConstraint("tenant", "id"),
     Index("confirmation_record_case", "tenant", "case_tag", "id"),
     Index("confirmation_record_due", "tenant", "retain_until"),
+    sqlite_with_rowid=False,
+)
+
+# Consents to be told latest attributes; J-LIS's own name of each is sealed.
+identity_consent = Table(
+    "identity_consent",
+    metadata,
+    text_column("tenant"),
+    text_column("id"),
+    text_column("person"),
+    text_column("purpose"),
+    octets_column("sealed"),
+    text_column("state"),
+    number_column("given_at"),
+    number_column("expires_at"),
+    number_column("withdrawn_at", nullable=True),
+    PrimaryKeyConstraint("tenant", "id"),
+    sqlite_with_rowid=False,
+)
+
+# Scheduled status checks: address and secret are sealed; `place` is how far a run has come.
+identity_watch = Table(
+    "identity_watch",
+    metadata,
+    text_column("tenant"),
+    octets_column("sealed"),
+    number_column("hours"),
+    text_column("method"),
+    number_column("changed_at"),
+    octets_column("place", nullable=True),
+    PrimaryKeyConstraint("tenant"),
+)
+
+# News that waits to be sent: pseudonyms and reasons.
+identity_delivery = Table(
+    "identity_delivery",
+    metadata,
+    text_column("tenant"),
+    text_column("id"),
+    number_column("created_at"),
+    octets_column("body"),
+    PrimaryKeyConstraint("tenant", "id"),
     sqlite_with_rowid=False,
 )

@@ -40,6 +40,7 @@ def upgrade(op: Operations) -> None:
     )
     _sessions(op)
     _people(op)
+    _watches(op)
 
 
 def _sessions(op: Operations) -> None:
@@ -75,6 +76,7 @@ def _people(op: Operations) -> None:
         _text("person"),
         _octets("sealed"),
         _number("shown"),
+        _text("reason", nullable=True),
         _number("seen_at"),
         PrimaryKeyConstraint("tenant", "tag"),
         sqlite_with_rowid=False,
@@ -102,9 +104,46 @@ def _people(op: Operations) -> None:
     op.create_index("confirmation_record_due", "confirmation_record", ["tenant", "retain_until"])
 
 
+def _watches(op: Operations) -> None:
+    op.create_table(
+        "identity_consent",
+        _text("tenant"),
+        _text("id"),
+        _text("person"),
+        _text("purpose"),
+        _octets("sealed"),
+        _text("state"),
+        _number("given_at"),
+        _number("expires_at"),
+        _number("withdrawn_at", nullable=True),
+        PrimaryKeyConstraint("tenant", "id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "identity_watch",
+        _text("tenant"),
+        _octets("sealed"),
+        _number("hours"),
+        _text("method"),
+        _number("changed_at"),
+        _octets("place", nullable=True),
+        PrimaryKeyConstraint("tenant"),
+    )
+    op.create_table(
+        "identity_delivery",
+        _text("tenant"),
+        _text("id"),
+        _number("created_at"),
+        _octets("body"),
+        PrimaryKeyConstraint("tenant", "id"),
+        sqlite_with_rowid=False,
+    )
+
+
 def downgrade(op: Operations) -> None:
     """Drop them."""
     for table in (
+        "identity_delivery", "identity_watch", "identity_consent",
         "confirmation_record", "identity_certificate", "identity_session", "identity_purpose",
     ):  # fmt: skip
         op.drop_table(table)
