@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from bench.bulk import BulkFigure, bench_bulk
+from bench.card import bench_card
 from bench.crl import bench_crl
 from bench.issuing import issue_plan, requests_for
 from bench.platform import Running, children, cpu_seconds, load, running
@@ -236,6 +237,7 @@ def main() -> None:
             bench_softhsm(bench, folder)
         bench_postgres(bench, folder, chosen.certificates)
         crl = bench_crl(folder, chosen.certificates)
+        card = bench_card(folder, chosen.requests)
     finally:
         shutil.rmtree(folder)
     report = {
@@ -245,6 +247,7 @@ def main() -> None:
         "figures": [asdict(figure) for figure in bench.figures],
         "crl": asdict(crl),
         "searches": [asdict(figure) for figure in bench.searches],
+        "card": [asdict(figure) for figure in card],
         "bulk": [asdict(figure) for figure in bench.bulk],
     }
     target = Path("var/bench.json")

@@ -11,6 +11,9 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
+from tegata.agent.problems import TEXTS as CARD_PROBLEMS
+from tegata.agent.problems import CardCode
+from tegata.agent.wording import SAID
 from tegata.identity.reasons import TEXTS as REASONS
 from tegata.kernel.wording import LANGUAGES, choose_language, translate
 from tegata.main import quickstart
@@ -108,10 +111,16 @@ def test_everything_that_a_verdict_says_is_translated(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
+def test_everything_that_the_card_agent_says_is_translated(language: str) -> None:
+    assert {*CARD_PROBLEMS} == {*CardCode}
+    assert [text for text in SAID if translate(text, language) == text] == []
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
 def test_the_catalogue_has_no_text_that_nobody_says(language: str) -> None:
     pages = {*TEXTS, *STATE_TEXTS}
     said = problem_titles() | quick_start_titles() | document_texts() | set(NOTICE_TEXTS) | pages
-    said |= verdict_texts()
+    said |= verdict_texts() | set(SAID)
     assert keys(language) - said == set()
 
 

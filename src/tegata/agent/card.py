@@ -101,7 +101,9 @@ class MyNumberCard:
 
     def tries(self, pin: Pin) -> int | None:
         """How many tries a PIN has left; asking costs none. None: there is no such PIN."""
-        self._application(_PINS[pin].application)
+        if pin is Pin.TEXT:
+            return self._tries_here(_PINS[pin]) if self._has_text() else None
+        self._application(JPKI)
         return self._tries_here(_PINS[pin])
 
     def authentication_certificate(self) -> bytes | None:

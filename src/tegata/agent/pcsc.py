@@ -47,13 +47,15 @@ def opened_card(name: str | None) -> Iterator[PcscCard]:
 
 def _readers() -> list[Any]:
     try:
-        from smartcard.Exceptions import SmartcardException
-        from smartcard.System import readers
+        from smartcard.pcsc.PCSCExceptions import BaseSCardException
     except ImportError as error:
         raise CardProblem(CardCode.NO_DRIVER) from error
     try:
+        # Importing it asks the PC/SC service already.
+        from smartcard.System import readers
+
         found = list(readers())
-    except SmartcardException as error:
+    except BaseSCardException as error:
         raise CardProblem(CardCode.NO_READER) from error
     if not found:
         raise CardProblem(CardCode.NO_READER)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 
@@ -39,6 +40,7 @@ class Cabinet:
         self._clock = clock
         self._rsa: dict[str, rsa.RSAPrivateKey] = {}
         self._ec: dict[str, ec.EllipticCurvePrivateKey] = {}
+        self._kept: dict[str, tuple[tuple[int, int, int], Mapping[str, object]]] = {}
 
     def first_day(self) -> datetime:
         """Midnight (UTC) of the day on which this sandbox was made."""
@@ -78,10 +80,18 @@ class Cabinet:
                 self._ec[name] = key
             return self._ec[name]
 
-    def read(self, name: str) -> dict[str, object]:
-        """A JSON object kept in the folder; empty while it was never written."""
+    def read(self, name: str) -> Mapping[str, object]:
+        """A JSON object kept in the folder; empty while it was never written. Not to be changed.
+
+        Another process may write it: it is parsed again when it is another file.
+        """
         file = self.folder / name
         try:
+            stat = file.stat()
+            seen = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+            kept = self._kept.get(name)
+            if kept is not None and kept[0] == seen:
+                return kept[1]
             found = json.loads(file.read_text())
         except FileNotFoundError:
             return {}
@@ -89,6 +99,7 @@ class Cabinet:
             raise SandboxError(f"{file}: {error}") from error
         if not isinstance(found, dict):
             raise SandboxError(f"{file}: not an object")
+        self._kept[name] = seen, found
         return found
 
     def write(self, name: str, value: dict[str, object]) -> None:
