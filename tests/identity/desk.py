@@ -63,9 +63,9 @@ class Desk:
     def ask(self, gateway: SandboxGateway) -> None:
         """Ask this gateway from now on."""
         self.gateway = gateway
-        pinned = PinnedTrust(gateway, simulated=True)
+        self.pinned = PinnedTrust(gateway, simulated=True)
         statuses = StatusSource(gateway, self.clock, self.randomness)
-        self.verification = Verification(pinned, statuses, self.clock)
+        self.verification = Verification(self.pinned, statuses, self.clock)
 
     @classmethod
     def at(cls, folder: Path) -> Desk:

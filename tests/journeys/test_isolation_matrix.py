@@ -853,6 +853,10 @@ def tricks(route: Route, world: World) -> Iterator[Attempt]:
         "tenant": tenant,
         "profile": "victims-own",
         "bulk": world.victim.bulk,
+        "purpose": "victims",
+        "session": world.victim.person.session,
+        "record": world.victim.person.record,
+        "consent": world.victim.person.consent,
     }
     identifier = victims[name]
     for text in (
