@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from tegata.identity.jlis import CertificateKind, LegalPurpose, StatusMethod
 from tegata.identity.model import (
     Binding,
+    DeclaredPurpose,
     NewSession,
     Session,
     SessionId,
@@ -100,9 +101,10 @@ class Desk:
             kind, "account", "狸銀行", "https://bank.example.test", binding, method, document,
             "", "", (),
         )  # fmt: skip
+        declared = DeclaredPurpose("account", "口座開設", frozenset(), "none")
         return Session(
-            SessionId("ivs_test"), new, LegalPurpose.SIGNATURE_VERIFICATION, challenge, intent,
-            SessionState.OPEN, now, now + timedelta(minutes=10),
+            SessionId("ivs_test"), new, declared, LegalPurpose.SIGNATURE_VERIFICATION, challenge,
+            intent, SessionState.OPEN, now, now + timedelta(minutes=10),
         )  # fmt: skip
 
     async def verdict(self, session: Session, submission: Submission) -> Verdict:

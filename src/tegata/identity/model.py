@@ -134,10 +134,12 @@ class NewSession:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session. `intent` is the octets to be signed, empty unless the binding is *intent*."""
+    """A session. `declared` is the purpose as it stood at the opening; `intent` is the octets to be
+    signed, empty unless the binding is *intent*."""
 
     id: SessionId
     asked: NewSession
+    declared: DeclaredPurpose
     legal_purpose: LegalPurpose
     challenge: bytes
     intent: bytes

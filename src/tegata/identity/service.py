@@ -19,7 +19,6 @@ from tegata.identity.model import (
     Binding,
     Check,
     CheckName,
-    DeclaredPurpose,
     NewSession,
     Outcome,
     RecordId,
@@ -88,7 +87,8 @@ class IdentityService:
         Raises `Problem`: purpose.unknown, session.refused, text.my-number.
         """
         require_session(asked)
-        if await self.store.find_purpose(scope, asked.purpose) is None:
+        declared = await self.store.find_purpose(scope, asked.purpose)
+        if declared is None:
             raise Problem(ProblemCode.PURPOSE_UNKNOWN, "declare the purpose first")
         now = self.clock.now()
         identifier = SessionId(self._new_id("ivs", now))
@@ -97,7 +97,7 @@ class IdentityService:
         if asked.binding is Binding.INTENT:
             intent = _intent(asked, identifier, challenge)
         session = Session(
-            identifier, asked, _LEGAL_PURPOSE[asked.kind], challenge, intent,
+            identifier, asked, declared, _LEGAL_PURPOSE[asked.kind], challenge, intent,
             SessionState.OPEN, now, now + SESSION_LIFE,
         )  # fmt: skip
         async with self.store.open_identity_unit(scope) as unit:
@@ -161,8 +161,7 @@ class IdentityService:
         now = self.clock.now()
         record = None
         if person is not None:
-            purpose = await self.store.find_purpose(scope, session.asked.purpose)
-            record = self._record(scope, session, examined, verdict, person, purpose, received_at)
+            record = self._record(scope, session, examined, verdict, person, received_at)
         decided = replace(
             session,
             state=SessionState.DECIDED,
@@ -200,12 +199,11 @@ class IdentityService:
         examined: Examined,
         verdict: Verdict,
         person: Person,
-        purpose: DeclaredPurpose | None,
         received_at: datetime,
     ) -> ConfirmationRecord:
         now = self.clock.now()
         asked = session.asked
-        law = Law(purpose.law) if purpose is not None else Law.NONE
+        law = Law(session.declared.law)
         steps = [
             Step("session-opened", session.created_at),
             Step("certificate-and-signature-received", received_at),
@@ -221,7 +219,7 @@ class IdentityService:
             relying_party=asked.relying_party,
             verified_by="tegata",
             recorded_by=f"{scope.actor.kind}:{scope.actor.id}",
-            purpose=purpose.text if purpose is not None else asked.purpose,
+            purpose=session.declared.text,
             case=asked.case,
             document=document,
             identifier=person.tag.hex(),
@@ -245,8 +243,7 @@ class IdentityService:
         Raises `Problem`: session.unknown, attributes.not-asked, attributes.handed-out.
         """
         session = await self.get_session(scope, identifier)
-        purpose = await self.store.find_purpose(scope, session.asked.purpose)
-        asked = purpose.attributes if purpose is not None else frozenset()
+        asked = session.declared.attributes
         record = None
         if session.record is not None:
             record = await self.store.find_record(scope, session.record)

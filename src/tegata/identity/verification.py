@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from tegata.identity.jlis import FourAttributes, Holder
+from tegata.identity.jlis import CertificateKind, FourAttributes, Holder
 from tegata.identity.model import (
     Binding,
     Check,
@@ -108,9 +108,12 @@ class Verification:
         kind = session.asked.kind
         fault = usage_fault(certificate, found, trust, kind)
         examined.holder = find_holder(certificate, trust, kind)
-        attributes = read_attributes(certificate)
-        if fault is None and isinstance(attributes, FourAttributes):
-            examined.attributes = attributes
+        if fault is None and kind is CertificateKind.SIGN:
+            attributes = read_attributes(certificate)
+            if isinstance(attributes, Reason):
+                fault = attributes
+            else:
+                examined.attributes = attributes
         source = f"{examined.holder} certificate" if examined.holder else "certificate"
         return self._note(examined, CheckName.USAGE, fault, source, evidence)
 

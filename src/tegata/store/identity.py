@@ -289,6 +289,7 @@ def _read_session(identifier: SessionId, row: Row, vault: Vault) -> Session:
     return Session(
         id=identifier,
         asked=part.asked,
+        declared=part.declared,
         legal_purpose=LegalPurpose(legal),
         challenge=part.challenge,
         intent=part.intent,

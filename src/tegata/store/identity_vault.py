@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from tegata.identity.jlis import CertificateReference
-from tegata.identity.model import Check, NewSession, Session, SessionId, UserId
+from tegata.identity.model import Check, DeclaredPurpose, NewSession, Session, SessionId, UserId
 from tegata.identity.record import Evidence, KnownCertificate
 from tegata.kernel.ids import encode_id
 from tegata.kernel.signing import TenantSecret
@@ -20,6 +20,7 @@ class SealedSession(msgspec.Struct, array_like=True):
     """What of a session could identify somebody, or must not be known."""
 
     asked: NewSession
+    declared: DeclaredPurpose
     challenge: bytes
     intent: bytes
 
@@ -68,7 +69,7 @@ class Vault:
 
     def seal_session(self, session: Session) -> bytes:
         """The part of a session that is sealed."""
-        part = SealedSession(session.asked, session.challenge, session.intent)
+        part = SealedSession(session.asked, session.declared, session.challenge, session.intent)
         return self.erasable.seal(
             msgspec.msgpack.encode(part), f"identity_session.sealed|{session.id}"
         )

@@ -73,11 +73,9 @@ def usage_fault(
     extensions = certificate.tbs.extensions
     if any(each.critical and name not in _UNDERSTOOD for name, each in extensions.items()):
         return Reason.CRITICAL_EXTENSION
-    if wanted is CertificateKind.SIGN:
-        found = read_attributes(certificate)
-        return found if isinstance(found, Reason) else None
     # The user-authentication certificate says nothing of the person.
-    return Reason.OTHER_NAMES_UNKNOWN if oids.SUBJECT_ALTERNATIVE_NAME in extensions else None
+    named = wanted is CertificateKind.AUTH and oids.SUBJECT_ALTERNATIVE_NAME in extensions
+    return Reason.OTHER_NAMES_UNKNOWN if named else None
 
 
 def find_holder(

@@ -77,5 +77,5 @@ def rsa_fault(public_key: bytes, signature: bytes, digest: bytes) -> Reason | No
         return Reason.KEY_KIND
     if modulus.bit_length() != _MODULUS_BITS or exponent != _EXPONENT:
         return Reason.KEY_KIND
-    fault = find_fault(modulus, exponent, signature, digest)
+    fault = find_fault(public_key, signature, digest)
     return None if fault is None else _REASONS[fault]
