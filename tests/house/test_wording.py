@@ -28,6 +28,7 @@ TRANSLATED = [language for language in LANGUAGES if language != "en"]
 CONTEXT: dict[str, str | bool] = {
     "ready": True, "api": "https://localhost:1", "public": "http://localhost:2",
     "tls_ca": "/tls/ca.pem", "token_file": "/demo.token", "tenant": "ten_x", "issuer": "iss_x",
+    "sandbox": "/data/sandbox",
 }  # fmt: skip
 
 

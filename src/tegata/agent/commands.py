@@ -158,7 +158,10 @@ def read_card_keys(file: Path) -> dict[bytes, bytes]:
     SubjectPublicKeyInfo (base64)."""
     try:
         written = json.loads(file.read_text())
-        return {bytes.fromhex(name): base64.b64decode(key) for name, key in written.items()}
+        return {
+            bytes.fromhex(name): base64.b64decode(key, validate=True)
+            for name, key in written.items()
+        }
     except (OSError, ValueError, AttributeError, TypeError, binascii.Error) as error:
         raise CardFailure(f"{file}: {error}") from error
 

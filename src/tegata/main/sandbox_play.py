@@ -24,7 +24,7 @@ from tegata.sandbox.card.issue import (
     insert_card,
     trusted_card_keys,
 )
-from tegata.sandbox.people import Kind
+from tegata.sandbox.people import PEOPLE, Kind
 from tegata.sandbox.personas import Sandbox
 
 _PURPOSE = "sandbox"
@@ -94,10 +94,10 @@ def verify_persona(
             "record": None,
             "checks": [_card_check(check) for check in flow.checks],
         }
-    path = f"/v1/identity/sessions/{session['id']}/submission"
-    decided = client.call("POST", path, body)
+    path = f"/v1/identity/sessions/{session['id']}"
+    decided = client.call("POST", f"{path}/submission", body)
     verdict = decided["verdict"]
-    return {
+    answer = {
         **{name: verdict[name] for name in ("verdict", "reason", "text", "advice")},
         **told,
         "user": decided["user"],
@@ -107,9 +107,41 @@ def verify_persona(
             *(_card_check(check) for check in flow.checks if check.name == "card-text"),
         ],
     }
+    if kind is Kind.SIGN and verdict["verdict"] == "verified":
+        _compare(answer, client.call("POST", f"{path}/match", {"claims": _claims(persona)}))
+    return answer
 
 
 _CHECK = ("name", "outcome", "reason", "source")
+# What a comparison comes to, as a check, and what the verdict becomes if it is the worst.
+_COMPARED = {
+    "match": ("pass", None, None),
+    "needs_review": ("not_performed", "attributes.substituted-characters", "needs_review"),
+    "mismatch": ("fail", "attributes.mismatch", "refused"),
+}
+
+
+def _claims(persona: str) -> dict[str, str]:
+    """What the persona writes on the relying tenant's form."""
+    person = PEOPLE[persona]
+    own = person.attributes
+    return {
+        "name": person.written_name or own.name,
+        "address": own.address,
+        "birth": own.birth.isoformat(),
+        "sex": own.sex,
+    }
+
+
+def _compare(answer: dict[str, Any], compared: dict[str, str]) -> None:
+    """Do with a comparison what a careful tenant would: look where somebody must look."""
+    for name, result in compared.items():
+        outcome, reason, verdict = _COMPARED[result]
+        answer["checks"].append(
+            {"name": f"match.{name}", "outcome": outcome, "reason": reason, "source": "form"}
+        )
+        if verdict is not None and answer["verdict"] != "refused":
+            answer["verdict"], answer["reason"] = verdict, reason
 
 
 def _card_check(check: CardCheck) -> dict[str, str | None]:

@@ -223,7 +223,9 @@ _PEOPLE = (
         ),
         written_name="森田　美奈",
     ),
-    _person("former-name", "高木［田中］　彩", "1985-01-27"),
+    dataclasses.replace(
+        _person("former-name", "高木［田中］　彩", "1985-01-27"), written_name="田中　彩"
+    ),
     _person("overseas", "内藤　渉", "1979-09-09", "1", at=_OTARU, address="国外転出"),
     _person("wrong-generation", "野口　玲", "1983-02-28", "9", sign=_WRONG, auth=_WRONG),
     _person("forged", "橋本　仁", "1972-12-12", "1", sign=_FORGED, auth=_FORGED),
