@@ -14,12 +14,15 @@ from pathlib import Path
 import uvloop
 
 from tegata.outbound.system import SystemClock, SystemRandomness
+from tegata.signers.adoption import FOLDER as ADOPTION_FOLDER
+from tegata.signers.adoption import Adoptions
 from tegata.signers.custodian import Custodian
 from tegata.signers.keys import KeyBackEnd, SoftwareBackEnd
 from tegata.signers.process import serve_signer
 from tegata.signers.reservations import Reservations
 from tegata.signers.sealing import RecordSealer, SealingRoot, load_sealing_key
 from tegata.signers.token_keys import PinRefusedError, open_token_keys
+from tegata.signers.tree_heads import TreeHeads
 
 _LOG = logging.getLogger(__name__)
 _HSM_THREADS = 4
@@ -48,6 +51,10 @@ async def _run(configuration: dict[str, str]) -> None:
         Reservations(journal, clock, randomness, sealer),
         clock,
         randomness,
+        TreeHeads(journal.parent / "log-heads"),
+        Adoptions(
+            Path(configuration["data"]) / ADOPTION_FOLDER, back_end, sealer, clock, randomness
+        ),
     )
     pool = ThreadPoolExecutor(_HSM_THREADS, "hsm") if back_end.blocking else None
     server = asyncio.create_task(

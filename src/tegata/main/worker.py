@@ -148,20 +148,25 @@ class Worker:
             case jobs.BULK_JOB:
                 scope = platform_acts(job.tenant, "bulk")
                 return await self._platform.bulk_work.run(scope, BulkId(job.key))
+            case jobs.TAKE_OVER_JOB:
+                scope = platform_acts(job.tenant, "take-over")
+                return await self._platform.take_over_work.run(scope, issuer)
             case jobs.NOTICE_JOB:
                 more = await self._platform.notices.tell(platform_acts(job.tenant, "notice"))
                 return now if more else now + NOTICE_PERIOD
-            case jobs.WATCH_JOB:
-                watches = self._platform.identity.watches
-                due = await watches.run(platform_acts(job.tenant, "identity"))
-                return due or NO_NEXT_UPDATE
-            case jobs.DELIVERY_JOB:
-                watches = self._platform.identity.watches
-                more = await watches.deliver(platform_acts(job.tenant, "identity"))
-                return now if more else NO_NEXT_UPDATE
+            case jobs.WATCH_JOB | jobs.DELIVERY_JOB:
+                return await self._watch(job, now)
             case unknown:
                 _LOG.error("a job of a kind that this version does not know: %s", unknown)
                 return now + CRL_PERIOD
+
+    async def _watch(self, job: Job, now: datetime) -> datetime:
+        """Look at what a tenant's users showed, or tell what was found."""
+        watches = self._platform.identity.watches
+        scope = platform_acts(job.tenant, "identity")
+        if job.kind == jobs.WATCH_JOB:
+            return await watches.run(scope) or NO_NEXT_UPDATE
+        return now if await watches.deliver(scope) else NO_NEXT_UPDATE
 
 
 class StatusWatch:

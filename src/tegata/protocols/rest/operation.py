@@ -16,6 +16,8 @@ import msgspec
 
 from tegata.identity.services import IdentityServices
 from tegata.issuance.authorities import AuthorityService
+from tegata.issuance.take_over import TakeOverService
+from tegata.issuance.take_over_work import TakeOverWork
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.wording import choose_language
 from tegata.protocols.http import Request, Response
@@ -31,6 +33,7 @@ from tegata.revocation.service import RevocationService
 from tegata.tenancy.model import Action, Principal
 from tegata.tenancy.service import TenantService
 from tegata.tenancy.tokens import TokenService
+from tegata.transparency.service import LogService
 
 _LOG = logging.getLogger(__name__)
 BODY_MAXIMUM = 128 * 1024
@@ -49,11 +52,14 @@ class Services:
     server_keys: ServerKeyService
     bulk: BulkService
     authorities: AuthorityService
+    take_overs: TakeOverService
+    take_over_work: TakeOverWork
     profiles: ProfileService
     revocation: RevocationService
     refused_keys: RefusedKeyService
     notices: NoticeService
     identity: IdentityServices
+    log: LogService
     base_url: str
 
 
