@@ -19,9 +19,9 @@ from tegata.kernel.signing import (
     DataKeyKind,
     KeyAlgorithm,
     KeyPurpose,
-    Sealer,
     SignatureAlgorithm,
     SigningKey,
+    TenantSecret,
 )
 from tegata.pkix.crl import RevocationReason, entry_serial
 from tegata.pkix.names import GeneralName, GeneralNameKind
@@ -54,7 +54,7 @@ SERIALS = (0, 1, 0x7F << 152, (1 << 160) - 1, 0x01_0001 << 128 | 5, 0x01_7FFF <<
 
 
 class _Keys:
-    async def sealer(self, tenant: TenantId, kind: DataKeyKind) -> Sealer:
+    async def sealer(self, tenant: TenantId, kind: DataKeyKind) -> TenantSecret:
         return PlainSealer()
 
 
