@@ -9,6 +9,7 @@ are on. Results go to `var/bench.json` and, as a table, to standard output.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import platform as machine
@@ -29,6 +30,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from bench.bulk import BulkFigure, bench_bulk
 from bench.crl import bench_crl
 from bench.issuing import issue_plan, requests_for
+from bench.log import bench_log
 from bench.platform import Running, children, cpu_seconds, load, running
 from bench.preload import preload_postgres, preload_sqlite
 from bench.search import SearchFigure
@@ -227,6 +229,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--certificates", type=int, default=1_000_000)
     parser.add_argument("--requests", type=int, default=4000)
+    parser.add_argument("--leaves", type=int, default=10_000_000)
     chosen = parser.parse_args()
     bench = Bench(chosen.requests)
     folder = Path(tempfile.mkdtemp(prefix="tegata-bench-"))
@@ -236,6 +239,8 @@ def main() -> None:
             bench_softhsm(bench, folder)
         bench_postgres(bench, folder, chosen.certificates)
         crl = bench_crl(folder, chosen.certificates)
+        (folder / "log").mkdir()
+        log = asyncio.run(bench_log(folder / "log", chosen.leaves))
     finally:
         shutil.rmtree(folder)
     report = {
@@ -246,11 +251,13 @@ def main() -> None:
         "crl": asdict(crl),
         "searches": [asdict(figure) for figure in bench.searches],
         "bulk": [asdict(figure) for figure in bench.bulk],
+        "log": [asdict(figure) for figure in log],
     }
     target = Path("var/bench.json")
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(report, indent=2) + "\n")
     print("\n".join(_line(figure) for figure in bench.figures))
+    print("\n".join(f"{figure.name:<44} {figure.per_second:8.0f}/s" for figure in log))
 
 
 if __name__ == "__main__":

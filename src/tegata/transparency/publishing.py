@@ -35,8 +35,8 @@ class Publisher:
             if not self.sequencer.reigns:
                 await self._follow()
             return False
-        # Outside the database before anybody sees it: a restored database is then known for one, and
-        # what it lacks is there.
+        # Outside the database before anybody sees it: then a restored database is known for one,
+        # and what it lacks is there.
         mirrored, kept = await asyncio.gather(
             self._mirror_tiles(published), self._remembered(published)
         )
