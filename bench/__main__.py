@@ -28,7 +28,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from bench.bulk import BulkFigure, bench_bulk
+from bench.card import bench_card
 from bench.crl import bench_crl
+from bench.identity import bench_statuses, bench_submissions, lines
 from bench.issuing import issue_plan, requests_for
 from bench.log import bench_log
 from bench.platform import Running, children, cpu_seconds, load, running
@@ -239,6 +241,10 @@ def main() -> None:
             bench_softhsm(bench, folder)
         bench_postgres(bench, folder, chosen.certificates)
         crl = bench_crl(folder, chosen.certificates)
+        card = bench_card(folder, chosen.requests)
+        with running(folder / "identity") as run:
+            people = bench_submissions(run, chosen.requests)
+        people += bench_statuses(folder, chosen.certificates, 10 * chosen.requests)
         (folder / "log").mkdir()
         log = asyncio.run(bench_log(folder / "log", chosen.leaves))
     finally:
@@ -250,6 +256,8 @@ def main() -> None:
         "figures": [asdict(figure) for figure in bench.figures],
         "crl": asdict(crl),
         "searches": [asdict(figure) for figure in bench.searches],
+        "identity": [asdict(figure) for figure in people],
+        "card": [asdict(figure) for figure in card],
         "bulk": [asdict(figure) for figure in bench.bulk],
         "log": [asdict(figure) for figure in log],
     }
@@ -257,6 +265,7 @@ def main() -> None:
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(report, indent=2) + "\n")
     print("\n".join(_line(figure) for figure in bench.figures))
+    print(lines(people))
     print("\n".join(f"{figure.name:<44} {figure.per_second:8.0f}/s" for figure in log))
 
 

@@ -154,9 +154,19 @@ class Worker:
             case jobs.NOTICE_JOB:
                 more = await self._platform.notices.tell(platform_acts(job.tenant, "notice"))
                 return now if more else now + NOTICE_PERIOD
+            case jobs.WATCH_JOB | jobs.DELIVERY_JOB:
+                return await self._watch(job, now)
             case unknown:
                 _LOG.error("a job of a kind that this version does not know: %s", unknown)
                 return now + CRL_PERIOD
+
+    async def _watch(self, job: Job, now: datetime) -> datetime:
+        """Look at what a tenant's users showed, or tell what was found."""
+        watches = self._platform.identity.watches
+        scope = platform_acts(job.tenant, "identity")
+        if job.kind == jobs.WATCH_JOB:
+            return await watches.run(scope) or NO_NEXT_UPDATE
+        return now if await watches.deliver(scope) else NO_NEXT_UPDATE
 
 
 class StatusWatch:
