@@ -357,7 +357,7 @@ QUEUES: Mapping[str, Entry] = {
 
 KEYS: Mapping[str, Entry] = {
     "sealing key": _provider("life of the platform", "file or HSM"),
-    "signing key": _provider("life of its issuer or responder", "sealing key, or in an HSM"),
+    "signing key": _provider("life of its issuer, responder or log", "sealing key, or in an HSM"),
     **{
         f"tenant data key ({kind})": _provider("life of the tenant, by kind", "sealing key")
         for kind in DataKeyKind
