@@ -927,6 +927,7 @@ def tricks(route: Route, world: World) -> Iterator[Attempt]:
         "tenant": tenant,
         "profile": "victims-own",
         "bulk": world.victim.bulk,
+        "sequence": str(10**9),
         "purpose": "victims",
         "session": world.victim.person.session,
         "record": world.victim.person.record,

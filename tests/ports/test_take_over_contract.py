@@ -104,6 +104,17 @@ async def test_a_take_over_is_its_tenants_and_moves_from_where_it_was(database: 
     assert await store.find_take_over(TANUKI, ISSUER) == moved
 
 
+async def test_a_ca_is_taken_over_once_at_a_time(database: Database) -> None:
+    store = a_store(database)
+    begun = await begin(store)
+    again = replace(begun, id=IssuerId("iss_again"), key=replace(begun.key, id=KeyId("key_again")))
+    async with store.open_unit(TANUKI) as unit:
+        unit.add_signing_key(again.key, NOW)
+        unit.add_take_over(again)
+        await expect(unit.commit(), ProblemCode.CONFLICT)
+    assert list(await store.list_take_overs(TANUKI)) == [begun]
+
+
 async def expect(commit: object, code: ProblemCode | None) -> None:
     if code is None:
         await commit  # type: ignore[misc]

@@ -216,8 +216,8 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
     "take_over": {
         **_all(
             _provider(_TAKEN),
-            "tenant", "id", "signing_key", "state", "told", "entries", "certificates", "revoked",
-            "revision", "created_at",
+            "tenant", "id", "signing_key", "key_sha256", "state", "told", "entries",
+            "certificates", "revoked", "revision", "created_at",
         ),
         **_all(_customer(_TAKEN), "name", "chain", "crl_number", "point"),
     },
