@@ -19,6 +19,7 @@ from tegata.kernel.plain_listeners import plain_route
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.main.backup import DataLock
 from tegata.main.bootstrap import ApiTls, Demo, ensure_demo, ensure_platform
+from tegata.main.clock_watch import ClockWatch
 from tegata.main.composition import Platform, compose
 from tegata.main.crl_watch import CrlWatch
 from tegata.main.listener import Listener, bind
@@ -33,6 +34,7 @@ from tegata.protocols.ocsp.endpoints import OcspDoor
 from tegata.protocols.repository.endpoints import RepositoryDoor
 from tegata.protocols.rest.application import RestApplication
 from tegata.protocols.rest.operation import Services
+from tegata.protocols.tsp.endpoints import TspDoor
 from tegata.store.key_list import KeyListError
 from tegata.store.migrate import migrate_postgres
 
@@ -71,7 +73,8 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     listeners = _listeners(platform, settings, sockets, tls.context)
     worker = Worker(platform, _upkeep(platform, settings, tls))
     restore = RestoreWatch(platform, stop)
-    watches = StatusWatch(platform), restore, CrlWatch(platform, sockets.public_url, settings.data)
+    crls = CrlWatch(platform, sockets.public_url, settings.data)
+    watches = StatusWatch(platform), restore, crls, ClockWatch(platform)
     for listener in listeners:
         await listener.start()
     worker.start()
@@ -146,6 +149,8 @@ def _listeners(
         platform.revocation,
         platform.refused_keys,
         platform.notices,
+        platform.timestamping,
+        platform.stamps,
         sockets.api_url,
     )
     clock, maximum, timeout = platform.clock, _connections_allowed(), settings.request_timeout
@@ -184,6 +189,7 @@ def public_application(platform: Platform) -> Application:
         *ocsp.routes(),
         *CrlDoor(platform.crls).routes(),
         *RepositoryDoor(repository).routes(),
+        *TspDoor(platform.stamps, platform.clock).routes(),
     )
     for route in routes:
         if plain_route(route.path) is None:

@@ -32,6 +32,7 @@ from tegata.store.disk import MEBIBYTE
 from tegata.store.inventory import InventoryError
 from tegata.store.journal import JOURNAL_DAYS
 from tegata.store.key_list import KeyListError, build_key_list
+from tegata.timestamping.model import ClockTrust
 
 
 @click.command("serve")
@@ -86,6 +87,11 @@ from tegata.store.key_list import KeyListError, build_key_list
 @click.option("--smtp-user", help="The name to log in with.")
 @click.option("--smtp-password-file", type=click.Path(path_type=Path), help="Its password.")
 @click.option("--smtp-ca", type=click.Path(path_type=Path), help="Whom to trust, in PEM.")
+@click.option(
+    "--clock-trust",
+    type=click.Choice([each.value for each in ClockTrust]),
+    help="What makes the clock good enough for time-stamps; kernel, with --demo assumed.",
+)
 @click.option("--request-timeout", type=float, default=REQUEST_TIMEOUT, hidden=True)
 def serve_command(
     *,
@@ -112,6 +118,7 @@ def serve_command(
     smtp_user: str | None,
     smtp_password_file: Path | None,
     smtp_ca: Path | None,
+    clock_trust: str | None,
     request_timeout: float,
 ) -> None:
     """Run the platform; print one JSON line when ready."""
@@ -134,6 +141,7 @@ def serve_command(
             accept_journal_loss=accept_journal_loss,
             write_off_nodes=write_off_nodes,
             smtp=parse_smtp(smtp, smtp_from, smtp_user, smtp_password_file, smtp_ca),
+            clock_trust=ClockTrust(clock_trust) if clock_trust is not None else None,
             request_timeout=request_timeout,
         )
     except SettingsError as error:

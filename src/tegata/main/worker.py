@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from tegata.issuance.hierarchy import RESPONDER_RENEWAL
-from tegata.kernel.ids import IssuerId
+from tegata.kernel.ids import IssuerId, TimestampAuthorityId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import platform_acts
 from tegata.main.composition import Platform
@@ -145,6 +145,12 @@ class Worker:
                 found = await self._platform.store.get_issuer(scope, issuer)
                 await self._platform.hierarchy.renew_responder(scope, found)
                 return now + OCSP_RESPONDER.validity - RESPONDER_RENEWAL
+            case jobs.TIMESTAMP_JOB:
+                scope = platform_acts(job.tenant, "tsp")
+                authority = TimestampAuthorityId(job.key)
+                due_again = await self._platform.timestamping.renew(scope, authority)
+                self._platform.stamps.forget(authority)
+                return due_again or NO_NEXT_UPDATE
             case jobs.BULK_JOB:
                 scope = platform_acts(job.tenant, "bulk")
                 return await self._platform.bulk_work.run(scope, BulkId(job.key))

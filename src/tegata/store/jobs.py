@@ -24,6 +24,8 @@ SHARD_JOB = "crl.shard"
 DELTA_JOB = "crl.delta"
 RESPONDER_JOB = "responder.renew"
 NOTICE_JOB = "notice.send"
+# Its key is the time-stamping authority.
+TIMESTAMP_JOB = "timestamp.renew"
 # Its key is the file.
 BULK_JOB = "bulk.run"
 LEASE = timedelta(seconds=60)

@@ -30,6 +30,8 @@ _GRANTS = {
     "audit_event": "SELECT, INSERT",
     "status_change": "SELECT, INSERT, DELETE",
     "issuance_stop": "SELECT, INSERT, DELETE",
+    "timestamp_unit": "SELECT, INSERT",
+    "timestamp_block": "SELECT, INSERT",
     # What a version of a policy said stays as it was.
     "issuer_policy": "SELECT, INSERT",
     # A version of a profile is retired, which nothing else of it can be.
@@ -58,7 +60,7 @@ def _policies(table: Table) -> list[str]:
         # The operator opens, suspends and lists tenants; it sees nothing else of theirs.
         own = f"{own} OR {_CURRENT} = '{PLATFORM_TENANT}'"
     policies = {f"{name}_tenant": f"USING ({own}) WITH CHECK ({own})"}
-    if name == "issuer_directory":
+    if name in ("issuer_directory", "timestamp_directory"):
         policies = {
             f"{name}_read": "FOR SELECT USING (true)",
             f"{name}_insert": f"FOR INSERT WITH CHECK ({own})",

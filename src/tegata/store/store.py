@@ -18,6 +18,7 @@ from tegata.store.registration import RegistrationReads, RegistrationWrites
 from tegata.store.revocation import RevocationReads, RevocationWrites
 from tegata.store.successions import SuccessionReads, SuccessionWrites
 from tegata.store.tenancy import TenancyReads, TenancyWrites
+from tegata.store.timestamping import TimestampReads, TimestampUnitWrites
 from tegata.store.unit import ActJournal, Withdraw
 
 
@@ -32,6 +33,7 @@ class Unit(
     ProfileWrites,
     NoticeWrites,
     TenancyWrites,
+    TimestampUnitWrites,
     NodeWrites,
 ):
     """A unit of work with the writes of every room."""
@@ -41,6 +43,7 @@ class Store(
     KeyReads,
     RevocationReads,
     RegistrationReads,
+    TimestampReads,
     RefusedKeyReads,
     SuccessionReads,
     BulkReads,

@@ -19,6 +19,7 @@ from tegata.protocols.rest import (
     profiles,
     refused_keys,
     tenancy,
+    timestamping,
 )
 from tegata.protocols.rest.bodies import Health
 from tegata.protocols.rest.openapi import openapi_document
@@ -35,6 +36,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     *profiles.OPERATIONS,
     *refused_keys.OPERATIONS,
     *notices.OPERATIONS,
+    *timestamping.OPERATIONS,
     *tenancy.OPERATIONS,
 )
 

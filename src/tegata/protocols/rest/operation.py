@@ -30,6 +30,8 @@ from tegata.revocation.service import RevocationService
 from tegata.tenancy.model import Action, Principal
 from tegata.tenancy.service import TenantService
 from tegata.tenancy.tokens import TokenService
+from tegata.timestamping.authorities import TimestampAuthorityService
+from tegata.timestamping.service import TimestampService
 
 _LOG = logging.getLogger(__name__)
 BODY_MAXIMUM = 128 * 1024
@@ -52,6 +54,8 @@ class Services:
     revocation: RevocationService
     refused_keys: RefusedKeyService
     notices: NoticeService
+    timestamping: TimestampAuthorityService
+    stamps: TimestampService
     base_url: str
 
 

@@ -47,12 +47,17 @@ from tegata.store.schema.tenancy import audit_head as audit_head
 from tegata.store.schema.tenancy import data_key as data_key
 from tegata.store.schema.tenancy import tenant as tenant
 from tegata.store.schema.tenancy import token as token
+from tegata.store.schema.timestamping import timestamp_authority as timestamp_authority
+from tegata.store.schema.timestamping import timestamp_block as timestamp_block
+from tegata.store.schema.timestamping import timestamp_directory as timestamp_directory
+from tegata.store.schema.timestamping import timestamp_unit as timestamp_unit
 
 # Tables without a row policy, and why. Every other table is one tenant's.
 SHARED_TABLES = {
     "issuer_directory": "public: names the tenant of an issuer for requests that cannot",
     "issuance_stop": "public: ids of who issues nothing; every node reads all tenants'",
     "status_change": "public: serial numbers as CRLs list them; every node reads all tenants'",
+    "timestamp_directory": "public: names the tenant of a time-stamping authority, as above",
     "job": "provider: ids only; a worker takes the next due job of any tenant",
     "node": "provider: the platform's own nodes",
     "negative_act": "provider: places in the nodes' journals, nothing of what was done",
