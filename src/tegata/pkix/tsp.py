@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from tegata.pkix.der import (
     BOOLEAN,
     GENERALIZED_TIME,
     INTEGER,
+    NULL_VALUE,
     OBJECT_IDENTIFIER,
     OCTET_STRING,
     SEQUENCE,
@@ -43,6 +45,9 @@ _PARAMETERS = ((), ((0x05, b""),))
 _VERSION_1 = encode_integer(1)
 _FALSE_CONTENT, _TRUE_CONTENT = b"\x00", b"\xff"
 _MILLISECONDS, _MICROSECONDS = 0x80, 0x81
+_GEN_TIME = re.compile(
+    rb"([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})(\.[0-9]*[1-9])?Z"
+)
 
 
 class PkiStatus(IntEnum):
@@ -149,7 +154,20 @@ def parse_time_stamp_request(octets: bytes) -> TimeStampRequest:
     return TimeStampRequest(version, imprint, policy, nonce, wanted, extensions)
 
 
+# What stands before the digest in imprints of these hashes, as everybody writes them: with NULL
+# or without parameters (RFC 5754 section 2). Nothing else of them needs to be read.
+_BEFORE_DIGEST: Final[Mapping[bytes, tuple[str, int]]] = {
+    encode_sequence(encode_oid(oid), parameters) + bytes((OCTET_STRING, octets)): (oid, octets)
+    for oid, octets in IMPRINT_OCTETS.items()
+    for parameters in (b"", NULL_VALUE)
+}
+
+
 def _imprint(tag: int, content: bytes) -> MessageImprint:
+    for octets in (32, 64, 48):
+        known = _BEFORE_DIGEST.get(content[:-octets])
+        if known is not None and known[1] == octets and tag == SEQUENCE:
+            return MessageImprint(known[0], content[-octets:], wrap(tag, content))
     parts = split(content)
     if tag != SEQUENCE or [part[0] for part in parts] != [SEQUENCE, OCTET_STRING]:
         raise DerError("not a MessageImprint")
@@ -177,26 +195,25 @@ def _boolean(content: bytes) -> bool:
 
 def encode_gen_time(instant: datetime) -> bytes:
     """A GeneralizedTime with as many digits after the second as are needed, in UTC."""
-    moment = instant.astimezone(UTC).replace(tzinfo=None)
-    text = moment.strftime("%Y%m%d%H%M%S")
-    if moment.microsecond:
-        text += f".{moment.microsecond:06d}".rstrip("0")
-    return wrap(GENERALIZED_TIME, f"{text}Z".encode("ascii"))
+    # Several times as fast as strftime.
+    text = instant.astimezone(UTC).isoformat(timespec="microseconds")
+    fraction = text[19:26].rstrip("0").rstrip(".")
+    digits = f"{text[:4]}{text[5:7]}{text[8:10]}{text[11:13]}{text[14:16]}{text[17:19]}"
+    return wrap(GENERALIZED_TIME, f"{digits}{fraction}Z".encode("ascii"))
 
 
 def parse_gen_time(content: bytes) -> datetime:
     """The instant of a genTime, whose fraction has no trailing zero (section 2.4.2)."""
-    text = content.decode("ascii", "replace")
-    whole_part, point, fraction = text[:-1].partition(".")
-    digits = whole_part + fraction
-    shaped = len(whole_part) == 14 and digits.isascii() and digits.isdigit()
-    if not shaped or not text.endswith("Z") or (point and (not fraction or fraction[-1] == "0")):
+    match = _GEN_TIME.fullmatch(content)
+    if match is None:
         raise DerError("not a genTime")
+    *parts, fraction = match.groups()
+    year, month, day, hour, minute, second = map(int, parts)
+    microsecond = int(fraction[1:7].ljust(6, b"0")) if fraction else 0
     try:
-        moment = datetime.strptime(whole_part, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        return datetime(year, month, day, hour, minute, second, microsecond, UTC)
     except ValueError as error:
         raise DerError("not a genTime") from error
-    return moment.replace(microsecond=int(fraction[:6].ljust(6, "0")) if fraction else 0)
 
 
 def encode_accuracy(accuracy: timedelta) -> bytes:

@@ -35,6 +35,7 @@ from tegata.pkix.der import (
     split_integer,
     wrap,
 )
+from tegata.pkix.tsp import encode_granted
 
 # How a unit's key may sign, and the hash of what it signs (RFC 5754 section 3). Others make
 # signatures that OpenSSL's verifier of tokens, and most other ones, cannot read.
@@ -58,6 +59,8 @@ _TST_INFO = encode_oid(oids.TST_INFO)
 _IMPLICIT_0 = 0xA0
 _WITHOUT_CERTIFICATES = [INTEGER, SET, SEQUENCE, SET]
 _WITH_CERTIFICATES = [INTEGER, SET, SEQUENCE, _IMPLICIT_0, SET]
+# Lengths of TSTInfo and signature that are remembered.
+_FRAMES_KEPT = 1024
 _WITH_CRLS = [INTEGER, SET, SEQUENCE, _IMPLICIT_0, 0xA1, SET]
 
 
@@ -130,23 +133,46 @@ class TokenTemplate:
             _VERSION_1 + encode_sequence(issuer, encode_integer(serial)) + digest_algorithm
         )
         self._signs = algorithm_identifier(algorithm)
+        self._header = len(attributes) - len(content_of(attributes, SET))
+        self._frames: dict[tuple[int, int, bool], tuple[bytes, bytes, bytes]] = {}
 
     def attributes(self, info: bytes) -> bytes:
         """The SignedAttributes (DER) for a TSTInfo: what is to be signed."""
         return self._before + self.hash(info).digest() + self._after
 
-    def token(
+    def response(
         self, info: bytes, attributes: bytes, signature: bytes, *, certificates: bool
     ) -> bytes:
-        """A TimeStampToken."""
-        content = wrap(SEQUENCE, _TST_INFO + wrap(0xA0, wrap(OCTET_STRING, info)))
+        """A TimeStampResp that grants a token."""
+        # All that stands between these depends on their lengths only, which are few.
+        place = len(info), len(signature), certificates
+        frame = self._frames.get(place)
+        if frame is None:
+            if len(self._frames) >= _FRAMES_KEPT:
+                self._frames.clear()
+            frame = self._frames[place] = self._frame(*place)
+        before, between, after = frame
+        return b"".join((before, info, between, attributes[self._header :], after, signature))
+
+    def _frame(self, info: int, signature: int, certificates: bool) -> tuple[bytes, bytes, bytes]:
+        """What stands before a TSTInfo, between it and the attributes' content, and between that
+        and the signature, in an answer."""
+        attributes = self.attributes(bytes(info))
+        content = wrap(SEQUENCE, _TST_INFO + wrap(0xA0, wrap(OCTET_STRING, bytes(info))))
         # RFC 5652 section 5.4: signed as a SET OF, sent under a tag of its own.
         signed = b"\xa0" + attributes[1:]
-        signer = wrap(SEQUENCE, self._signer + signed + self._signs + wrap(OCTET_STRING, signature))
+        signer = wrap(
+            SEQUENCE, self._signer + signed + self._signs + wrap(OCTET_STRING, bytes(signature))
+        )
         sent = self._certificates if certificates else b""
         parts = self._head, content, sent, wrap(SET, signer)
         data = b"".join((b"\x30", length(sum(map(len, parts))), *parts))
-        return wrap(SEQUENCE, _SIGNED_DATA + wrap(0xA0, data))
+        whole = encode_granted(wrap(SEQUENCE, _SIGNED_DATA + wrap(0xA0, data)))
+        body = attributes[self._header :]
+        after = len(self._signs) + len(wrap(OCTET_STRING, bytes(signature))) - signature
+        last = len(whole) - signature - after - len(body)
+        first = whole.index(content) + len(content) - info
+        return whole[:first], whole[first + info : last], whole[last + len(body) : -signature]
 
 
 def issuer_and_serial(certificate: bytes) -> tuple[bytes, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.signing import KeyPurpose, SignatureAlgorithm
@@ -31,20 +32,31 @@ def require_key(
         raise Problem(ProblemCode.KEY_ALGORITHM_REFUSED, f"tokens are not signed with {algorithm}")
 
 
+@lru_cache(maxsize=1024)
+def _is_shape(before: bytes, after: bytes, size: int) -> bool:
+    """Whether SignedAttributes are those of a token whatever digest stands between these octets:
+    equal for all tokens of a unit, so they are read once. A digest of another value shows that
+    this is where the message digest is."""
+    other = bytes(size)
+    signed = parse_signed_attributes(before + other + after)
+    return (
+        signed.content_type == oids.TST_INFO
+        and set(signed.kinds) == _ATTRIBUTES
+        and signed.message_digest == other
+    )
+
+
 def require_timestamp(info: bytes, attributes: bytes, record: KeyRecord, now: datetime) -> None:
     """`Problem` unless the attributes are those of this TSTInfo, its policy is one of the key's,
     its imprint is as long as its algorithm says, and its genTime is the present."""
+    digest = TOKEN_DIGESTS[SignatureAlgorithm(record.signature_algorithm)]
+    before, found, after = attributes.partition(HASHES[digest](info).digest())
     try:
-        said, signed = parse_tst_info(info), parse_signed_attributes(attributes)
+        said = parse_tst_info(info)
+        if not found or not _is_shape(before, after, len(found)):
+            raise Problem(ProblemCode.LINT_REFUSED, "the attributes are not this TSTInfo's")
     except DerError as error:
         raise Problem(ProblemCode.LINT_REFUSED, "not the TSTInfo of a token") from error
-    digest = TOKEN_DIGESTS[SignatureAlgorithm(record.signature_algorithm)]
-    if (
-        signed.content_type != oids.TST_INFO
-        or set(signed.kinds) != _ATTRIBUTES
-        or signed.message_digest != HASHES[digest](info).digest()
-    ):
-        raise Problem(ProblemCode.LINT_REFUSED, "the attributes are not this TSTInfo's")
     if said.policy not in record.policies:
         raise Problem(ProblemCode.KEY_PURPOSE_REFUSED, "not a policy of this unit")
     if len(said.imprint.digest) != IMPRINT_OCTETS.get(said.imprint.algorithm):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -39,9 +39,9 @@ _ACTOR = Actor(ActorKind.ANONYMOUS, "tsp")
 
 @dataclass(frozen=True, slots=True)
 class TimeStamp:
-    """A token that has been recorded."""
+    """A token that has been recorded, in the TimeStampResp that grants it (DER)."""
 
-    token: bytes
+    response: bytes
     serial: int
     gen_time: datetime
 
@@ -58,6 +58,10 @@ class _Stamper:
         # An assumed clock promises nothing.
         accuracy = authority.accuracy if trust is ClockTrust.KERNEL else None
         self.tail = tst_info_tail(accuracy, ordering=authority.ordering)
+
+
+# When it was read, what was read, and what was encoded of it.
+_Known = tuple[datetime, Stamping, _Stamper]
 
 
 class _Serials:
@@ -85,9 +89,10 @@ class TimestampService:
     clock: JudgedClock
     randomness: Randomness
     gate: IssuanceGate
-    _known: OrderedDict[TimestampAuthorityId, tuple[datetime, Stamping, _Stamper]] = field(
-        default_factory=OrderedDict
-    )
+    _known: OrderedDict[TimestampAuthorityId, _Known] = field(default_factory=OrderedDict)
+    _looking: dict[TimestampAuthorityId, asyncio.Future[_Known]] = field(default_factory=dict)
+    # Counts, so that what was read before a change is not kept after it.
+    _forgotten: Counter[TimestampAuthorityId] = field(default_factory=Counter)
     _serials: dict[TimestampAuthorityId, _Serials] = field(default_factory=dict)
     _opening: dict[TimestampAuthorityId, asyncio.Lock] = field(default_factory=dict)
     _ordered: dict[TimestampAuthorityId, asyncio.Lock] = field(default_factory=dict)
@@ -153,14 +158,18 @@ class TimestampService:
                 work.advance_timestamp_order(authority.id, instant)
             work.audit(_issued(stamper.scope, stamping, policy, request, request_digest, serial))
             await work.commit()
-        token = stamper.template.token(
+        response = stamper.template.response(
             info, attributes, signature, certificates=request.certificates
         )
-        return TimeStamp(token, serial, instant)
+        return TimeStamp(response, serial, instant)
 
     def forget(self, authority: TimestampAuthorityId) -> None:
         """Look again before the next token: something of an authority was changed here."""
         self._known.pop(authority, None)
+        if authority in self._looking:
+            # Whoever asks from now on looks for itself: this one may have read what was before.
+            del self._looking[authority]
+            self._forgotten[authority] += 1
 
     def withdraw(self, issuer: IssuerId) -> None:
         """The status of a certificate of an issuer was changed here: look again before the next
@@ -168,27 +177,49 @@ class TimestampService:
         for authority, (_since, stamping, _stamper) in list(self._known.items()):
             if issuer in (stamping.issuer.id, *stamping.issuer.ancestors):
                 self.forget(authority)
+        for authority in list(self._looking):
+            self.forget(authority)
 
     async def _find(
         self, authority: TimestampAuthorityId, now: datetime
     ) -> tuple[Stamping, _Stamper]:
         known = self._known.get(authority)
-        if known is not None and timedelta(0) <= now - known[0] < FRESH:
-            require_stamping(known[1])
-            return known[1], known[2]
-        stamping = await self._look(authority)
+        if known is None or not timedelta(0) <= now - known[0] < FRESH:
+            known = await self._refresh(authority, now)
+        require_stamping(known[1])
+        return known[1], known[2]
+
+    async def _refresh(self, authority: TimestampAuthorityId, now: datetime) -> _Known:
+        """Look once for all who wait."""
+        under_way = self._looking.get(authority)
+        if under_way is None:
+            under_way = asyncio.ensure_future(self._look(authority, now))
+            self._looking[authority] = under_way
+            under_way.add_done_callback(lambda done: self._looked(authority, done))
+        # Who gives up takes nothing from the others.
+        return await asyncio.shield(under_way)
+
+    def _looked(self, authority: TimestampAuthorityId, done: asyncio.Future[_Known]) -> None:
+        if self._looking.get(authority) is done:
+            del self._looking[authority]
+
+    async def _look(self, authority: TimestampAuthorityId, now: datetime) -> _Known:
+        ticket = self._forgotten.get(authority, 0)
+        stamping = await self._read(authority)
+        known = self._known.get(authority)
         # What was encoded once is used as long as the unit is the same.
         is_same = known is not None and known[1].unit.number == stamping.unit.number
         stamper = (
             known[2] if known is not None and is_same else _Stamper(stamping, self.clock.trust)
         )
-        self._known[authority] = now, stamping, stamper
+        found = now, stamping, stamper
+        if self._forgotten.get(authority, 0) == ticket:
+            self._known[authority] = found
         if len(self._known) > _STAMPERS:
             self._known.popitem(last=False)
-        require_stamping(stamping)
-        return stamping, stamper
+        return found
 
-    async def _look(self, authority: TimestampAuthorityId) -> Stamping:
+    async def _read(self, authority: TimestampAuthorityId) -> Stamping:
         tenant = await self.store.timestamp_tenant(authority)
         if tenant is not None:
             stamping = await self.store.find_stamping(TenantScope(tenant, _ACTOR), authority)

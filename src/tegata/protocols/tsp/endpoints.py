@@ -16,7 +16,6 @@ from tegata.pkix.tsp import (
     REQUEST_MAXIMUM,
     FailureInfo,
     TimeStampRequest,
-    encode_granted,
     encode_rejection,
     parse_time_stamp_request,
 )
@@ -71,7 +70,7 @@ class TspDoor:
             )
         finally:
             self._under_way -= 1
-        return Response(200, encode_granted(stamp.token), REPLY, dict(_NO_STORE))
+        return Response(200, stamp.response, REPLY, dict(_NO_STORE))
 
     def _count(self, reason: str) -> None:
         self._refused[reason] += 1
