@@ -60,7 +60,9 @@ def _timed(act: Callable[[], object], times: int) -> float:
     return (time.process_time() - begun) / times
 
 
-def bench_stamping(name: str, run: Running, requests: int, *, ordering: bool = False) -> StampFigure:
+def bench_stamping(
+    name: str, run: Running, requests: int, *, ordering: bool = False
+) -> StampFigure:
     """Stamp digests, with a nonce each and without certificates; every token must be recorded."""
     authority = _call(
         run, "POST", "/v1/timestamp-authorities",

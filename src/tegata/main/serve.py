@@ -63,9 +63,8 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     await signer.start()
     platform = await compose(settings, sockets.public_url, signer.socket)
     await _settle(platform, settings, stop)
-    tls = ApiTls(
-        platform, await ensure_platform(platform, settings.data), settings.data, sockets.api
-    )
+    own = await ensure_platform(platform, settings.data)
+    tls = ApiTls(platform, own, settings.data, sockets.api)
     await tls.ensure()
     await _load_key_list(platform)
     await report_orphans(platform)

@@ -16,6 +16,7 @@ from tegata.kernel.ids import TimestampAuthorityId, encode_id, time_ordered
 from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope
+from tegata.kernel.signing import SigningKey
 from tegata.pkix.extensions import private_key_usage_period
 from tegata.pkix.names import name_text, parse_name
 from tegata.profiles.catalogue import TIME_STAMPING
@@ -146,16 +147,7 @@ class TimestampAuthorityService:
             authority.signature_algorithm,
             authority.policies,
         )
-        draft = Draft(
-            profile=TIME_STAMPING,
-            subject=subject,
-            subject_text=name_text(parse_name(subject)),
-            public_key=key.public_key,
-            names=(),
-            not_before=not_before,
-            not_after=not_after,
-            extensions=(private_key_usage_period(not_before, until),),
-        )
+        draft = _draft(subject, key, not_before, not_after, until)
         made: list[TimestampUnit] = []
 
         def accompany(unit: IssuanceUnit, issued: IssuedCertificate) -> None:
@@ -180,6 +172,21 @@ class TimestampAuthorityService:
     def _new_id(self, now: datetime) -> TimestampAuthorityId:
         octets = time_ordered(int(now.timestamp() * 1000), self.randomness.octets(10))
         return TimestampAuthorityId(encode_id(PREFIX, octets))
+
+
+def _draft(
+    subject: bytes, key: SigningKey, not_before: datetime, not_after: datetime, until: datetime
+) -> Draft:
+    return Draft(
+        profile=TIME_STAMPING,
+        subject=subject,
+        subject_text=name_text(parse_name(subject)),
+        public_key=key.public_key,
+        names=(),
+        not_before=not_before,
+        not_after=not_after,
+        extensions=(private_key_usage_period(not_before, until),),
+    )
 
 
 def _same(found: TimestampAuthority, wanted: TimestampAuthority) -> bool:
