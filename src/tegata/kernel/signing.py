@@ -19,6 +19,7 @@ class KeyPurpose(StrEnum):
     ISSUING_CA = "issuing-ca"
     OCSP_RESPONDER = "ocsp-responder"
     TIMESTAMP = "timestamp"
+    LOG = "log"
 
 
 class KeyAlgorithm(StrEnum):

@@ -102,6 +102,8 @@ class Settings:
     write_off_nodes: tuple[str, ...] = ()
     smtp: SmtpServer | None = None
     clock_trust: ClockTrust | None = None
+    log_mirror: Path | None = None
+    log_policy: Path | None = None
     names: tuple[str, ...] = field(default=())
 
     @property

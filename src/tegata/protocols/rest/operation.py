@@ -32,6 +32,7 @@ from tegata.tenancy.service import TenantService
 from tegata.tenancy.tokens import TokenService
 from tegata.timestamping.authorities import TimestampAuthorityService
 from tegata.timestamping.service import TimestampService
+from tegata.transparency.service import LogService
 
 _LOG = logging.getLogger(__name__)
 BODY_MAXIMUM = 128 * 1024
@@ -56,6 +57,7 @@ class Services:
     notices: NoticeService
     timestamping: TimestampAuthorityService
     stamps: TimestampService
+    log: LogService
     base_url: str
 
 

@@ -51,6 +51,12 @@ from tegata.store.schema.timestamping import timestamp_authority as timestamp_au
 from tegata.store.schema.timestamping import timestamp_block as timestamp_block
 from tegata.store.schema.timestamping import timestamp_directory as timestamp_directory
 from tegata.store.schema.timestamping import timestamp_unit as timestamp_unit
+from tegata.store.schema.transparency import log_head as log_head
+from tegata.store.schema.transparency import log_leaf as log_leaf
+from tegata.store.schema.transparency import log_mark as log_mark
+from tegata.store.schema.transparency import log_queue as log_queue
+from tegata.store.schema.transparency import log_salt as log_salt
+from tegata.store.schema.transparency import log_tile as log_tile
 
 # Tables without a row policy, and why. Every other table is one tenant's.
 SHARED_TABLES = {
@@ -60,6 +66,8 @@ SHARED_TABLES = {
     "timestamp_directory": "public: names the tenant of a time-stamping authority, as above",
     "job": "provider: ids only; a worker takes the next due job of any tenant",
     "node": "provider: the platform's own nodes",
+    "log_head": "public: the log's size and checkpoint; every node reads them",
+    "log_tile": "public: commitments and hashes, as the log publishes them",
     "negative_act": "provider: places in the nodes' journals, nothing of what was done",
 }
 # The column that holds the tenant, where it is not called so.
