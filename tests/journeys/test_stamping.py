@@ -173,7 +173,8 @@ def test_bad_input_is_refused_by_the_standards_own_name(
 ) -> None:
     octets, failure = BAD[case]
     refused = answer(server, authority["id"], octets)
-    assert (refused.status, refused.failures, refused.token) == (2, {failure}, None)
+    assert refused.failures == {failure}
+    assert (refused.status, refused.token) == (2, None)
 
 
 def test_another_policy_of_the_authority_is_stamped_under(server: Server, authority: Json) -> None:

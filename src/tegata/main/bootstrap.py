@@ -30,7 +30,7 @@ _LOG = logging.getLogger(__name__)
 
 DEMO_TENANT = TenantId("ten_demo")
 DEMO_NAME = "Demo"
-_PLATFORM_NAME = "tegata platform"
+PLATFORM_NAME = "tegata platform"
 # The policy of the platform's own time-stamps: an arc of its own (ITU-T X.667 clause 7), as
 # nobody has registered one.
 PLATFORM_POLICY = "2.25.63040244902321653983187077044257481235"
@@ -76,10 +76,10 @@ async def ensure_demo(platform: Platform, data: Path) -> Demo:
 
 async def ensure_platform(platform: Platform, data: Path) -> Issuer:
     """The operator's own tenant, and the operator's token."""
-    issuer = await ensure_tenant(platform, PLATFORM_TENANT, _PLATFORM_NAME)
+    issuer = await ensure_tenant(platform, PLATFORM_TENANT, PLATFORM_NAME)
     scope = platform_acts(PLATFORM_TENANT, "bootstrap")
     await ensure_token(platform, scope, "operator", data / "operator.token")
-    new = NewTimestampAuthority(_PLATFORM_NAME, issuer.id, (PLATFORM_POLICY,))
+    new = NewTimestampAuthority(PLATFORM_NAME, issuer.id, (PLATFORM_POLICY,))
     try:
         await platform.timestamping.create(scope, new, bytes(32))
     except Problem as problem:

@@ -17,6 +17,7 @@ from pathlib import Path
 from tegata.issuance.repository import RepositoryService
 from tegata.kernel.plain_listeners import plain_route
 from tegata.kernel.problem import Problem, ProblemCode
+from tegata.main.anchors import open_anchors
 from tegata.main.backup import DataLock
 from tegata.main.bootstrap import ApiTls, Demo, ensure_demo, ensure_platform
 from tegata.main.clock_watch import ClockWatch
@@ -36,10 +37,12 @@ from tegata.protocols.repository.endpoints import RepositoryDoor
 from tegata.protocols.rest.application import RestApplication
 from tegata.protocols.rest.log import log_keys
 from tegata.protocols.rest.operation import Services
+from tegata.protocols.tlog.anchors import AnchorDoor
 from tegata.protocols.tlog.endpoints import TlogDoor
 from tegata.protocols.tsp.endpoints import TspDoor
 from tegata.store.key_list import KeyListError
 from tegata.store.migrate import migrate_postgres
+from tegata.timestamping.anchoring import AnchorService
 from tegata.transparency.service import LogService
 
 _LOG = logging.getLogger(__name__)
@@ -75,8 +78,9 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     await report_orphans(platform)
     demo = await ensure_demo(platform, settings.data) if settings.demo else None
     log = await open_log(platform, settings, sockets.public_url)
-    listeners = _listeners(platform, settings, sockets, tls.context, log.service)
-    worker = Worker(platform, _upkeep(platform, settings, tls))
+    anchors = await open_anchors(platform, settings, log.service)
+    listeners = _listeners(platform, settings, sockets, tls.context, log.service, anchors.service)
+    worker = Worker(platform, _upkeep(platform, settings, tls), anchors.turn)
     restore = RestoreWatch(platform, stop)
     crls = CrlWatch(platform, sockets.public_url, settings.data)
     watches = StatusWatch(platform), restore, crls, ClockWatch(platform)
@@ -96,6 +100,7 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     finally:
         await asyncio.gather(*(listener.stop() for listener in listeners))
         await worker.stop()
+        anchors.close()
         for watch in watches:
             await watch.stop()
         await log.stop(served=not restore.refused)
@@ -147,6 +152,7 @@ def _listeners(
     sockets: Sockets,
     tls: ssl.SSLContext,
     log: LogService,
+    anchors: AnchorService,
 ) -> tuple[Listener, ...]:
     services = Services(
         platform.tokens,
@@ -166,7 +172,7 @@ def _listeners(
         sockets.api_url,
     )
     clock, maximum, timeout = platform.clock, _connections_allowed(), settings.request_timeout
-    rest, public = RestApplication(services), public_application(platform, log)
+    rest, public = RestApplication(services), public_application(platform, log, anchors)
     return (
         Listener(rest, sockets.api_socket, clock, maximum, timeout, tls),
         Listener(public, sockets.public_socket, clock, maximum, timeout),
@@ -191,7 +197,7 @@ def _upkeep(platform: Platform, settings: Settings, tls: ApiTls) -> Upkeep:
     return upkeep
 
 
-def public_application(platform: Platform, log: LogService) -> Application:
+def public_application(platform: Platform, log: LogService, anchors: AnchorService) -> Application:
     """What is served in plain HTTP: nothing that the table does not name."""
     ocsp = OcspDoor(platform.ocsp, platform.presigned, platform.clock)
     repository = RepositoryService(
@@ -203,6 +209,7 @@ def public_application(platform: Platform, log: LogService) -> Application:
         *RepositoryDoor(repository).routes(),
         *TspDoor(platform.stamps, platform.clock).routes(),
         *TlogDoor(log).routes(),
+        *AnchorDoor(anchors).routes(),
     )
     for route in routes:
         if plain_route(route.path) is None:

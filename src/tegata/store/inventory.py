@@ -14,6 +14,7 @@ from enum import StrEnum
 from tegata.kernel.signing import DataKeyKind
 from tegata.store.discovery import Holdings
 from tegata.store.jobs import (
+    ANCHOR_JOB,
     BULK_JOB,
     CRL_JOB,
     DELTA_JOB,
@@ -240,6 +241,10 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         ),
         "certificate": _public(_CA_RECORDS),
     },
+    "anchored_checkpoint": _all(_public("for ever"), "size", "note", "created_at"),
+    "log_anchor": _all(
+        _public("for ever"), "size", "number", "source", "gen_time", "response", "created_at"
+    ),
     "timestamp_block": _all(
         _provider(_CA_RECORDS), "tenant", "authority", "block", "created_at"
     ),
@@ -301,6 +306,7 @@ QUEUES: Mapping[str, Entry] = {
     RESPONDER_JOB: _provider("while its issuer works"),
     NOTICE_JOB: _provider(_TENANT_LIFE),
     TIMESTAMP_JOB: _provider("life of its authority"),
+    ANCHOR_JOB: _provider("life of the platform"),
     BULK_JOB: _provider(_BULK),
 }
 

@@ -39,6 +39,8 @@ _GRANTS = {
     "issuance_stop": "SELECT, INSERT, DELETE",
     "timestamp_unit": "SELECT, INSERT",
     "timestamp_block": "SELECT, INSERT",
+    "anchored_checkpoint": "SELECT, INSERT",
+    "log_anchor": "SELECT, INSERT",
     # What a version of a policy said stays as it was.
     "issuer_policy": "SELECT, INSERT",
     # A version of a profile is retired, which nothing else of it can be.

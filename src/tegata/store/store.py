@@ -5,6 +5,7 @@ from __future__ import annotations
 from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import DataKeyKind
+from tegata.store.anchors import AnchorReads, AnchorWrites
 from tegata.store.bulk import BulkReads, BulkWrites
 from tegata.store.database import Database
 from tegata.store.issuance import IssuanceWrites
@@ -35,6 +36,7 @@ class Unit(
     NoticeWrites,
     TenancyWrites,
     TimestampUnitWrites,
+    AnchorWrites,
     NodeWrites,
     LogWrites,
 ):
@@ -52,6 +54,7 @@ class Store(
     ProfileReads,
     NoticeReads,
     TenancyReads,
+    AnchorReads,
     NodeReads,
     LogReads,
 ):

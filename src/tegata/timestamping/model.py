@@ -76,6 +76,27 @@ class Stamping:
     revoked: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A time-stamp of a checkpoint of the log: `response` is the TimeStampResp (DER) that grants
+    it, `source` the address of whose it is."""
+
+    size: int
+    number: int
+    source: str
+    gen_time: datetime
+    response: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalAuthority:
+    """Somebody else's authority: its address, and the certificates (DER) to one of which its path
+    must lead."""
+
+    url: str
+    anchors: tuple[bytes, ...]
+
+
 class ClockTrust(StrEnum):
     """What makes the time of day trusted: the kernel's word that it is synchronised, or only the
     operator's."""

@@ -9,10 +9,17 @@ from typing import Protocol
 
 from tegata.issuance.model import Issuer
 from tegata.issuance.ports import IssuanceUnit
+from tegata.kernel.event import AuditEvent
 from tegata.kernel.ids import IssuerId, TenantId, TimestampAuthorityId
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import KeyAlgorithm, SignatureAlgorithm, SigningKey
-from tegata.timestamping.model import ClockSample, Stamping, TimestampAuthority, TimestampUnit
+from tegata.timestamping.model import (
+    Anchor,
+    ClockSample,
+    Stamping,
+    TimestampAuthority,
+    TimestampUnit,
+)
 
 
 class ClockDiscipline(Protocol):
@@ -20,6 +27,64 @@ class ClockDiscipline(Protocol):
 
     def sample(self) -> ClockSample:
         """Both clocks now. Never fails: where the kernel says nothing it is not synchronised."""
+        ...
+
+
+class AuthorityUnreachable(Exception):
+    """An authority gave no whole answer in time; the message says why."""
+
+
+class TimestampClient(Protocol):
+    """Other people's time-stamping authorities."""
+
+    async def ask(self, url: str, request: bytes) -> bytes:
+        """The answer to a TimeStampReq, as it came. Raises `AuthorityUnreachable`."""
+        ...
+
+
+class AnchorWork(Protocol):
+    """Writes of anchors, applied together by `commit`."""
+
+    def essential(self) -> None:
+        """Let this work use the disk space kept in reserve."""
+        ...
+
+    def audit(self, event: AuditEvent) -> None:
+        """Record an event in the same transaction."""
+        ...
+
+    def add_anchored_checkpoint(self, size: int, note: bytes, now: datetime) -> None:
+        """Keep a signed checkpoint that anchors are of; one that is kept stays as it is."""
+        ...
+
+    def add_anchor(self, anchor: Anchor, now: datetime) -> None:
+        """Keep an anchor; conflicts when there is one of its size and number."""
+        ...
+
+    async def commit(self) -> None:
+        """Apply everything durably, or raise `Problem` and apply nothing."""
+        ...
+
+
+class AnchorStore(Protocol):
+    """Reads of anchors, and their units of work."""
+
+    def open_unit(
+        self, scope: TenantScope, *, essential: bool = False
+    ) -> AbstractAsyncContextManager[AnchorWork]:
+        """Work that applies nothing unless `commit` is reached."""
+        ...
+
+    async def list_anchors(self, below: int, limit: int) -> Sequence[Anchor]:
+        """Anchors of checkpoints smaller than a size, the newest first."""
+        ...
+
+    async def anchors_of(self, size: int) -> Sequence[Anchor]:
+        """The anchors of one checkpoint, by number."""
+        ...
+
+    async def anchored_checkpoint(self, size: int) -> bytes | None:
+        """The signed checkpoint of a size that was anchored."""
         ...
 
 

@@ -47,6 +47,8 @@ from tegata.store.schema.tenancy import audit_head as audit_head
 from tegata.store.schema.tenancy import data_key as data_key
 from tegata.store.schema.tenancy import tenant as tenant
 from tegata.store.schema.tenancy import token as token
+from tegata.store.schema.timestamping import anchored_checkpoint as anchored_checkpoint
+from tegata.store.schema.timestamping import log_anchor as log_anchor
 from tegata.store.schema.timestamping import timestamp_authority as timestamp_authority
 from tegata.store.schema.timestamping import timestamp_block as timestamp_block
 from tegata.store.schema.timestamping import timestamp_directory as timestamp_directory
@@ -68,6 +70,8 @@ SHARED_TABLES = {
     "node": "provider: the platform's own nodes",
     "log_head": "public: the log's size and checkpoint; every node reads them",
     "log_tile": "public: commitments and hashes, as the log publishes them",
+    "anchored_checkpoint": "public: checkpoints as the log published them",
+    "log_anchor": "public: time-stamps of these",
     "negative_act": "provider: places in the nodes' journals, nothing of what was done",
 }
 # The column that holds the tenant, where it is not called so.

@@ -62,3 +62,25 @@ timestamp_block = Table(
     number_column("created_at"),
     PrimaryKeyConstraint("tenant", "authority", "block"),
 )
+
+# Checkpoints of the log that were time-stamped, and their stamps.
+anchored_checkpoint = Table(
+    "anchored_checkpoint",
+    metadata,
+    number_column("size"),
+    octets_column("note"),
+    number_column("created_at"),
+    PrimaryKeyConstraint("size"),
+)
+
+log_anchor = Table(
+    "log_anchor",
+    metadata,
+    number_column("size"),
+    Column("number", Integer, nullable=False, autoincrement=False),
+    text_column("source"),
+    number_column("gen_time"),
+    octets_column("response"),
+    number_column("created_at"),
+    PrimaryKeyConstraint("size", "number"),
+)

@@ -1,4 +1,4 @@
-"""Time-stamping authorities and their units."""
+"""Time-stamping authorities and their units; time-stamps of the log's checkpoints."""
 
 from __future__ import annotations
 
@@ -80,4 +80,21 @@ def upgrade(op: Operations) -> None:
         _octets("block"),
         _number("created_at"),
         PrimaryKeyConstraint("tenant", "authority", "block"),
+    )
+    op.create_table(
+        "anchored_checkpoint",
+        _number("size"),
+        _octets("note"),
+        _number("created_at"),
+        PrimaryKeyConstraint("size"),
+    )
+    op.create_table(
+        "log_anchor",
+        _number("size"),
+        _small("number"),
+        _text("source"),
+        _number("gen_time"),
+        _octets("response"),
+        _number("created_at"),
+        PrimaryKeyConstraint("size", "number"),
     )
