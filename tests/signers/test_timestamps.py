@@ -10,7 +10,7 @@ import pytest
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.signing import KeyPurpose, SignatureAlgorithm
 from tegata.pkix import oids
-from tegata.pkix.der import encode_oid, encode_octet_string, encode_sequence, encode_set_of
+from tegata.pkix.der import encode_octet_string, encode_oid, encode_sequence, encode_set_of
 from tegata.pkix.tsp import encode_tst_info, message_imprint
 from tegata.pkix.tsp_token import encode_signed_attributes
 from tegata.signers.keys import KeyRecord

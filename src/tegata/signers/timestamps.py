@@ -35,15 +35,17 @@ def require_key(
 @lru_cache(maxsize=1024)
 def _is_shape(before: bytes, after: bytes, size: int) -> bool:
     """Whether SignedAttributes are those of a token whatever digest stands between these octets:
-    equal for all tokens of a unit, so they are read once. A digest of another value shows that
-    this is where the message digest is."""
-    other = bytes(size)
-    signed = parse_signed_attributes(before + other + after)
-    return (
-        signed.content_type == oids.TST_INFO
-        and set(signed.kinds) == _ATTRIBUTES
-        and signed.message_digest == other
-    )
+    equal for all tokens of a unit, so they are read once. What follows two different values is
+    the message digest, and nothing else that looks like it."""
+    for other in (bytes(size), b"\xff" * size):
+        signed = parse_signed_attributes(before + other + after)
+        if (
+            signed.content_type != oids.TST_INFO
+            or set(signed.kinds) != _ATTRIBUTES
+            or signed.message_digest != other
+        ):
+            return False
+    return True
 
 
 def require_timestamp(info: bytes, attributes: bytes, record: KeyRecord, now: datetime) -> None:
