@@ -738,6 +738,7 @@ def tricks(route: Route, world: World) -> Iterator[Attempt]:
         "tenant": tenant,
         "profile": "victims-own",
         "bulk": world.victim.bulk,
+        "authority": world.victim.stamps,
     }
     identifier = victims[name]
     for text in (
