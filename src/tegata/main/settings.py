@@ -117,6 +117,12 @@ class Settings:
         return self.clock_trust or (ClockTrust.ASSUMED if self.demo else ClockTrust.KERNEL)
 
     @property
+    def log_folder(self) -> Path:
+        """Where the Merkle log is mirrored: beside the second journal unless told otherwise, so
+        that a restored database finds there what it lacks."""
+        return self.log_mirror or (self.journal or self.data) / "log-mirror"
+
+    @property
     def sealing_key_file(self) -> Path:
         """Where the key that seals all others is kept."""
         return self.sealing_key or self.data / "sealing.key"
