@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from tegata.issuance.hierarchy import RESPONDER_RENEWAL
-from tegata.kernel.ids import IssuerId
+from tegata.kernel.ids import IssuerId, TimestampAuthorityId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import platform_acts
 from tegata.main.composition import Platform
@@ -30,14 +30,17 @@ _FEED_TICK = 1.0
 _FEED_BACK = timedelta(seconds=30)
 _FEED_KEPT = timedelta(days=1)
 Upkeep = Callable[[], Awaitable[None]]
+# Has the log anchored; after what time again.
+AnchorTurn = Callable[[], Awaitable[timedelta]]
 _RETRY = timedelta(seconds=5)
 
 
 class Worker:
     """Runs due jobs, one after the other, and the upkeep. Long jobs run one at a time beside."""
 
-    def __init__(self, platform: Platform, upkeep: Upkeep) -> None:
+    def __init__(self, platform: Platform, upkeep: Upkeep, anchor: AnchorTurn) -> None:
         self._platform = platform
+        self._anchor = anchor
         self._upkeep = upkeep
         self._task: asyncio.Task[None] | None = None
         self._long: dict[str, asyncio.Task[None]] = {}
@@ -138,13 +141,9 @@ class Worker:
                 crl = await crls.publish(scope, IssuerId(owner), int(shard))
                 return NO_NEXT_UPDATE if is_final(crl) else now + CRL_PERIOD
             case jobs.RESPONDER_JOB:
-                scope = platform_acts(job.tenant, "ocsp")
-                until = await self._platform.store.responder_until(scope, issuer)
-                if until is not None and now < until - RESPONDER_RENEWAL:
-                    return until - RESPONDER_RENEWAL
-                found = await self._platform.store.get_issuer(scope, issuer)
-                await self._platform.hierarchy.renew_responder(scope, found)
-                return now + OCSP_RESPONDER.validity - RESPONDER_RENEWAL
+                return await self._renew_responder(job, now)
+            case jobs.TIMESTAMP_JOB | jobs.ANCHOR_JOB:
+                return await self._time(job, now)
             case jobs.BULK_JOB:
                 scope = platform_acts(job.tenant, "bulk")
                 return await self._platform.bulk_work.run(scope, BulkId(job.key))
@@ -159,6 +158,24 @@ class Worker:
             case unknown:
                 _LOG.error("a job of a kind that this version does not know: %s", unknown)
                 return now + CRL_PERIOD
+
+    async def _renew_responder(self, job: Job, now: datetime) -> datetime:
+        scope, issuer = platform_acts(job.tenant, "ocsp"), IssuerId(job.key)
+        until = await self._platform.store.responder_until(scope, issuer)
+        if until is not None and now < until - RESPONDER_RENEWAL:
+            return until - RESPONDER_RENEWAL
+        found = await self._platform.store.get_issuer(scope, issuer)
+        await self._platform.hierarchy.renew_responder(scope, found)
+        return now + OCSP_RESPONDER.validity - RESPONDER_RENEWAL
+
+    async def _time(self, job: Job, now: datetime) -> datetime:
+        """Have the log anchored, or a time-stamping unit replaced."""
+        if job.kind == jobs.ANCHOR_JOB:
+            return now + await self._anchor()
+        scope, authority = platform_acts(job.tenant, "tsp"), TimestampAuthorityId(job.key)
+        due = await self._platform.timestamping.renew(scope, authority)
+        self._platform.stamps.forget(authority)
+        return due or NO_NEXT_UPDATE
 
     async def _watch(self, job: Job, now: datetime) -> datetime:
         """Look at what a tenant's users showed, or tell what was found."""

@@ -34,6 +34,10 @@ SHARD_JOB = "crl.shard"
 DELTA_JOB = "crl.delta"
 RESPONDER_JOB = "responder.renew"
 NOTICE_JOB = "notice.send"
+# Its key is the time-stamping authority.
+TIMESTAMP_JOB = "timestamp.renew"
+# Its key is the log.
+ANCHOR_JOB = "log.anchor"
 # Its key is the file.
 BULK_JOB = "bulk.run"
 # Their keys are the tenant.
@@ -77,8 +81,9 @@ _DUE = (
     .offset(NO_OFFSET)
 )
 # A complete list may be of a million entries, a file of a million rows, a CA of a million
-# certificates; a webhook may wait for a slow server. Nothing urgent waits behind one.
-LONG = (CRL_JOB, BULK_JOB, TAKE_OVER_JOB, WATCH_JOB, DELIVERY_JOB)
+# certificates; a webhook may wait for a slow server, and so may a time-stamp. Nothing urgent waits
+# behind one.
+LONG = (CRL_JOB, BULK_JOB, TAKE_OVER_JOB, WATCH_JOB, DELIVERY_JOB, ANCHOR_JOB)
 _LONG_PLACES = tuple(f"long{place}" for place in range(len(LONG)))
 _DUE_LONG = Statement(_DUE.where(job.c.kind == bindparam("long")))
 _DUE_SHORT = Statement(_DUE.where(*(job.c.kind != bindparam(place) for place in _LONG_PLACES)))
