@@ -695,6 +695,12 @@ class MemoryStore:
     async def list_pending_issuers(self, scope: TenantScope) -> Sequence[PendingAuthority]:
         return list(self._read("list_pending_issuers").pending.values())
 
+    async def issuer_ids_after(
+        self, scope: TenantScope, after: str, limit: int
+    ) -> Sequence[IssuerId]:
+        data = self._read("issuer_ids_after")
+        return sorted(each for each in (*data.issuers, *data.pending) if each > after)[:limit]
+
     async def list_issuer_certificates(
         self, scope: TenantScope, issuer: IssuerId
     ) -> Sequence[tuple[LinkKind, bytes]]:
@@ -729,11 +735,16 @@ class MemoryStore:
     async def list_tenants(self, scope: TenantScope) -> Sequence[Tenant]:
         return list(self._read("list_tenants").tenants.values())
 
+    async def tenants_after(self, scope: TenantScope, after: str, limit: int) -> Sequence[Tenant]:
+        tenants = self._read("tenants_after").tenants
+        return [tenants[each] for each in sorted(tenants) if each > after][:limit]
+
     async def find_token(self, tenant: TenantId, token: TokenId) -> Token | None:
         return self._read("find_token").tokens.get(token)
 
-    async def list_tokens(self, scope: TenantScope) -> Sequence[Token]:
-        return list(self._read("list_tokens").tokens.values())
+    async def tokens_after(self, scope: TenantScope, after: str, limit: int) -> Sequence[Token]:
+        tokens = self._read("tokens_after").tokens
+        return [tokens[each] for each in sorted(tokens) if each > after][:limit]
 
     async def list_events(
         self, scope: TenantScope, after: int, limit: int

@@ -59,14 +59,14 @@ def create(
 @connected
 def list_authorities(context: Path, token_file: Path | None) -> None:
     """List CAs."""
-    show(Client.open(context, token_file).call("GET", "/v1/issuers"))
+    show(Client.open(context, token_file).collect("/v1/issuers"))
 
 
 @ca_group.command("tree")
 @connected
 def tree(context: Path, token_file: Path | None) -> None:
     """Draw the hierarchy: names, states, algorithms, ends."""
-    items = Client.open(context, token_file).call("GET", "/v1/issuers")["items"]
+    items = Client.open(context, token_file).collect("/v1/issuers")["items"]
     for line in draw(items):
         click.echo(line)
 

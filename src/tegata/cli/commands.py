@@ -164,11 +164,12 @@ def _change(
     show_answer(client.call("POST", f"{item_path('certificates', identifier)}/{act}", body))
 
 
-def _lister(name: str, path: str, text: str) -> click.Command:
+def _lister(name: str, path: str, text: str, *, paged: bool = True) -> click.Command:
     @click.command(name, help=text)
     @connected
     def command(context: Path, token_file: Path | None) -> None:
-        show_answer(Client.open(context, token_file).call("GET", path))
+        client = Client.open(context, token_file)
+        show_answer(client.collect(path) if paged else client.call("GET", path))
 
     return command
 
@@ -292,7 +293,9 @@ def create_tenant_token(context: Path, token_file: Path | None, tenant: str, nam
 certificate.add_command(renew)
 certificate.add_command(rekey)
 issuer_group.add_command(_lister("list", "/v1/issuers", "List certification authorities."))
-notice_group.add_command(_lister("show", "/v1/expiry-notices", "Show who is told, and when."))
+notice_group.add_command(
+    _lister("show", "/v1/expiry-notices", "Show who is told, and when.", paged=False)
+)
 profile_group.add_command(_lister("list", "/v1/profiles", "List certificate profiles."))
 token_group.add_command(_lister("list", "/v1/tokens", "List tokens, without their secrets."))
 tenant_group.add_command(_lister("list", "/v1/tenants", "List tenants."))

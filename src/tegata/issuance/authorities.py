@@ -239,6 +239,25 @@ class AuthorityService:
         """Have the gate know all stops there are."""
         self.gate.replace(await self.store.list_stops())
 
+    async def after(
+        self, scope: TenantScope, visible: frozenset[IssuerId] | None, after: str, limit: int
+    ) -> Sequence[Issuer | PendingAuthority]:
+        """So many of the tenant's issuers, waiting or not, oldest first, from the one after
+        `after`; of some only when `visible` says so."""
+        if visible is None:
+            identifiers = await self.store.issuer_ids_after(scope, after, limit)
+        else:
+            identifiers = sorted(each for each in visible if each > after)[:limit]
+        return [await self._either(scope, each) for each in identifiers]
+
+    async def _either(self, scope: TenantScope, issuer: IssuerId) -> Issuer | PendingAuthority:
+        try:
+            return await self.store.get_issuer(scope, issuer)
+        except Problem:
+            pending = await self.store.find_pending_issuer(scope, issuer)
+            # One that waits no more was installed in between.
+            return pending or await self.store.get_issuer(scope, issuer)
+
     def state(self, issuer: Issuer) -> str:
         """In a word whether an issuer issues: active, or the strongest cause why not."""
         end = issuer.facts.not_after

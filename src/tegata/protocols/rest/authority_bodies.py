@@ -129,7 +129,8 @@ class IssuerBody(msgspec.Struct):
 
 
 class IssuerPage(msgspec.Struct):
-    """The tenant's certification authorities, oldest first."""
+    """A page of the tenant's certification authorities, oldest first; `next` is the `after` of the
+    next page."""
 
     items: list[IssuerBody]
     next: str | None

@@ -192,7 +192,7 @@ class TokenBody(msgspec.Struct, omit_defaults=True):
 
 
 class TokenPage(msgspec.Struct):
-    """The tenant's tokens, oldest first."""
+    """A page of the tenant's tokens, oldest first; `next` is the `after` of the next page."""
 
     items: list[TokenBody]
     next: str | None
@@ -210,7 +210,8 @@ class TenantBody(msgspec.Struct, omit_defaults=True):
 
 
 class TenantPage(msgspec.Struct):
-    """The platform's tenants, oldest first."""
+    """A page of the platform's tenants, by id (oldest first, then those of its own); `next` is the
+    `after` of the next page."""
 
     items: list[TenantBody]
     next: str | None

@@ -9,7 +9,7 @@ from tegata.protocols.rest.bodies import (
     refused_key_body,
 )
 from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation, Parameter
-from tegata.protocols.rest.search import PAGE_LIMIT, page_limit
+from tegata.protocols.rest.pages import PAGE_LIMIT, page_limit
 from tegata.tenancy.model import Action
 
 _DIGITS = 64
