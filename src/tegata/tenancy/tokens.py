@@ -29,7 +29,6 @@ from tegata.tenancy.ports import TenancyStore
 # A token's death is seen by every process within this time.
 FRESH = timedelta(seconds=2)
 _CACHE = 4096
-NAME_MAXIMUM = 100
 _PREFIX = "tgt"
 
 

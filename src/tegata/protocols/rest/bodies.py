@@ -15,11 +15,13 @@ from tegata.pkix.certificate import encode_pem
 from tegata.registration.model import NO_SUCCESSION, CertificateEntry, RefusedKey, Succession
 from tegata.registration.notice import DAYS_DEFAULT
 from tegata.revocation.model import CertificateStatus
-from tegata.tenancy.model import Tenant, Token
+from tegata.tenancy.model import NAME_MAXIMUM, Tenant, Token
 from tegata.tenancy.ports import RecordedEvent
 
 # The look-ahead is for Python, whose `$` also matches before a last line feed.
-Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
+Name = Annotated[
+    str, Meta(min_length=1, max_length=NAME_MAXIMUM, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")
+]
 # PostgreSQL takes no NUL in text, and no identifier has one.
 Reference = Annotated[str, Meta(max_length=64, pattern=r"^[^\x00]*$")]
 
