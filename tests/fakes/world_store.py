@@ -385,9 +385,18 @@ class MemoryUnit:
         place, row = (self._scope.tenant, spki_sha256), RefusedKey(spki_sha256, ground, now)
 
         def add(tables: Tables) -> None:
-            tables.refused_keys.setdefault(place, row)
+            found = tables.refused_keys.setdefault(place, row)
+            if found.ground is RefusalGround.LISTED:
+                tables.refused_keys[place] = replace(found, ground=ground)
 
         self._writes.append(add)
+
+    def remove_refused_key(self, key: RefusedKey) -> None:
+        def remove(tables: Tables) -> None:
+            if tables.refused_keys.pop((self._scope.tenant, key.spki_sha256), None) != key:
+                raise Problem(ProblemCode.CONFLICT)
+
+        self._writes.append(remove)
 
     def add_modulus(self, modulus_sha256: bytes, spki_sha256: bytes, now: datetime) -> None:
         def add(tables: Tables) -> None:
@@ -509,6 +518,9 @@ class MemoryStore:
         rows = self._read("list_refused_keys").refused_keys
         own = (rows[place] for place in sorted(rows) if place[0] == scope.tenant)
         return [each for each in own if each.spki_sha256 > after][:limit]
+
+    async def find_refused_key(self, scope: TenantScope, spki_sha256: bytes) -> RefusedKey | None:
+        return self._read("find_refused_key").refused_keys.get((scope.tenant, spki_sha256))
 
     async def find_modulus(self, scope: TenantScope, modulus_sha256: bytes) -> bytes | None:
         return self._read("find_modulus").moduli.get((scope.tenant, modulus_sha256))

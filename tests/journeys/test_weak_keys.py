@@ -43,7 +43,9 @@ def refuse(tenant: Tenant, key: PrivateKey) -> str:
     assert tenant.caller.certificates() == certificates
     # A CRL that follows an earlier revocation may come in between.
     (fact,) = [
-        each for each in tenant.caller.facts()[acts:] if each["action"] != "revocation:crl:publish"
+        each
+        for each in tenant.caller.facts()[acts:]
+        if not each["action"].startswith("revocation:crl:")
     ]
     assert (fact["action"], fact["decision"]) == ("issuance:certificate:issue", "refused")
     assert fact["code"] == answer.code
@@ -98,6 +100,31 @@ def test_the_operator_refuses_keys_for_all(server: Server, tenant: Tenant) -> No
     assert refuse(tenant, key) == "csr.compromised-key"
     seen = {each["spki_sha256"] for each in tenant.caller.items("/v1/refused-keys")}
     assert digest_of(key) not in seen
+
+
+def test_a_listed_key_is_allowed_again_by_who_listed_it(server: Server, tenant: Tenant) -> None:
+    key, other = fresh(), fresh()
+    body = {"keys": [digest_of(key)]}
+    assert tenant.caller.post("/v1/refused-keys", body).status == 204
+    assert server.operator.post("/v1/refused-keys", {"keys": [digest_of(other)]}).status == 204
+    assert refuse(tenant, key) == "csr.compromised-key"
+    for digest in (digest_of(other), "00" * 32):
+        both = {"keys": [digest_of(key), digest]}
+        answer = tenant.caller.post("/v1/refused-keys/allow", both)
+        assert (answer.status, answer.code) == (404, "refused-key.unknown")
+    assert refuse(tenant, key) == "csr.compromised-key"
+    assert tenant.caller.post("/v1/refused-keys/allow", body).status == 204
+    issued = tenant.issue(request_for(key))
+    (act,) = [
+        f
+        for f in tenant.caller.facts()
+        if f["action"] == "registration:refused-key:allow" and f["decision"] == "allowed"
+    ]
+    assert len(act["commitments"]) == 1
+    assert tenant.caller.post("/v1/refused-keys", body).status == 204
+    tenant.revoke(issued["id"], "keyCompromise").good()
+    answer = tenant.caller.post("/v1/refused-keys/allow", body)
+    assert (answer.status, answer.code) == (409, "refused-key.final")
 
 
 @pytest.mark.parametrize("keys", [[], ["ab"], ["zz" * 32], ["ab" * 33], [1], ["ab" * 32] * 1001])
@@ -159,6 +186,8 @@ def test_a_platform_refuses_what_its_list_holds(folder: Path) -> None:
         added = tegata("refused-key", "add", folder / "more.txt", "--context", context)
         assert added.returncode == 0, added.stderr
         assert refuse(demo, free) == "csr.compromised-key"
+        allowed = tegata("refused-key", "allow", "ff" * 32, "--context", context)
+        assert allowed.returncode == 1
         shown = tegata("refused-key", "list", "--context", context)
         assert [each["ground"] for each in json.loads(shown.stdout)["items"]] == ["listed"]
 

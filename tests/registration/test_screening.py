@@ -64,6 +64,46 @@ async def test_a_retry_still_gets_the_certificate_that_its_first_try_was_given()
     assert (await world.issue("key")).id == issued.id
 
 
+async def test_a_key_that_was_listed_may_be_allowed_again() -> None:
+    world = await a_world()
+    await world.refused_keys.refuse(world.scope, [KEY], bytes(32))
+    await world.refused_keys.allow(world.scope, [KEY, KEY], bytes(32))
+    await world.issue()
+    with pytest.raises(Problem) as caught:
+        await world.refused_keys.allow(world.scope, [KEY], bytes(32))
+    assert caught.value.code is ProblemCode.REFUSED_KEY_UNKNOWN
+
+
+@pytest.mark.parametrize("listed", [True, False])
+async def test_a_key_that_was_compromised_is_never_allowed_again(listed: bool) -> None:
+    world = await a_world()
+    issued = await world.issue()
+    other = bytes(32)
+    await world.refused_keys.refuse(world.scope, [other, *([KEY] * listed)], bytes(32))
+    await world.revocation.revoke(world.scope, issued.id, "keyCompromise", bytes(32))
+    with pytest.raises(Problem) as caught:
+        await world.refused_keys.allow(world.scope, [other, KEY], bytes(32))
+    assert caught.value.code is ProblemCode.REFUSED_KEY_FINAL
+    # All of them, or none.
+    assert len(world.tables.refused_keys) == 2
+    assert await refusal(world) is ProblemCode.CSR_COMPROMISED_KEY
+
+
+async def allow_one(world: World) -> None:
+    await world.refused_keys.refuse(world.scope, [KEY], bytes(32))
+    world.arm()
+    await world.refused_keys.allow(world.scope, [KEY], bytes(32))
+
+
+@pytest.mark.parametrize("crash_at", every_port_call(allow_one))
+async def test_a_key_is_allowed_again_with_its_event_or_not_at_all(crash_at: int) -> None:
+    world = await crash(allow_one, crash_at)
+    await world.restart()
+    acts = [event.action for _tenant, event in world.tables.events.values()]
+    allowed = acts.count("registration:refused-key:allow")
+    assert (allowed, len(world.tables.refused_keys)) in ((0, 1), (1, 0))
+
+
 async def refuse_one(world: World) -> None:
     world.arm()
     await world.refused_keys.refuse(world.scope, [KEY], bytes(32))

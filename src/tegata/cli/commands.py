@@ -236,7 +236,7 @@ def revoke_token(context: Path, token_file: Path | None, identifier: str) -> Non
 
 @click.group("refused-key")
 def refused_key_group() -> None:
-    """Keys that must not be certified: add, list."""
+    """Keys that must not be certified: add, allow again, list."""
 
 
 @refused_key_group.command("add")
@@ -252,6 +252,19 @@ def add_refused_keys(context: Path, token_file: Path | None, file: Path) -> None
     client = Client.open(context, token_file)
     for first in range(0, len(keys), _KEYS_AT_ONCE):
         client.call("POST", "/v1/refused-keys", {"keys": keys[first : first + _KEYS_AT_ONCE]})
+    show_answer({"keys": len(keys)})
+
+
+@refused_key_group.command("allow")
+@connected
+@click.argument("keys", nargs=-1, required=True, metavar="DIGEST...")
+def allow_keys(context: Path, token_file: Path | None, keys: tuple[str, ...]) -> None:
+    """Take keys off one's own list again: all of them, or none.
+
+    A key that was revoked for compromise stays refused for good.
+    """
+    body = {"keys": list(keys)}
+    Client.open(context, token_file).call("POST", "/v1/refused-keys/allow", body)
     show_answer({"keys": len(keys)})
 
 

@@ -47,6 +47,8 @@ class ProblemCode(StrEnum):
     BULK_ROW_REFUSED = "bulk.row-refused"
     BULK_DUPLICATE_ROW = "bulk.duplicate-row"
     CERTIFICATE_NOT_HELD = "certificate.not-held"
+    REFUSED_KEY_UNKNOWN = "refused-key.unknown"
+    REFUSED_KEY_FINAL = "refused-key.final"
     REASON_UNKNOWN = "revocation.reason-unknown"
     INVALIDITY_DATE = "revocation.invalidity-date"
     CSR_MALFORMED = "csr.malformed"

@@ -73,7 +73,12 @@ class RefusedKeyUnit(Protocol):
         ...
 
     def add_refused_key(self, spki_sha256: bytes, ground: RefusalGround, now: datetime) -> None:
-        """Refuse a key from now on; one that is refused already stays as it is."""
+        """Refuse a key from now on; one that is refused already stays as it is, unless it was
+        listed and now is refused for good."""
+        ...
+
+    def remove_refused_key(self, key: RefusedKey) -> None:
+        """Refuse a listed key no more; the unit conflicts when it is not refused as it was."""
         ...
 
     async def commit(self) -> None:
@@ -103,6 +108,10 @@ class RefusedKeyStore(Protocol):
         self, scope: TenantScope, after: bytes, limit: int
     ) -> Sequence[RefusedKey]:
         """The tenant's own refused keys, by digest, from the one after `after`."""
+        ...
+
+    async def find_refused_key(self, scope: TenantScope, spki_sha256: bytes) -> RefusedKey | None:
+        """One of the tenant's own refused keys."""
         ...
 
     async def find_modulus(self, scope: TenantScope, modulus_sha256: bytes) -> bytes | None:

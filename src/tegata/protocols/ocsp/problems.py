@@ -50,6 +50,8 @@ _INTERNAL = {
     ProblemCode.BULK_ROW_REFUSED,
     ProblemCode.BULK_DUPLICATE_ROW,
     ProblemCode.CERTIFICATE_NOT_HELD,
+    ProblemCode.REFUSED_KEY_UNKNOWN,
+    ProblemCode.REFUSED_KEY_FINAL,
     ProblemCode.REASON_UNKNOWN,
     ProblemCode.INVALIDITY_DATE,
     ProblemCode.CSR_MALFORMED,

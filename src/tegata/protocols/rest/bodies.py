@@ -90,6 +90,8 @@ class NewToken(RequestBody):
 
 
 KEYS_MAXIMUM = 1000
+# Fewer: the record names each of them.
+ALLOWED_KEYS_MAXIMUM = 100
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{64}$(?!\n)")]
 
 
@@ -97,6 +99,12 @@ class NewRefusedKeys(RequestBody):
     """Keys to refuse: SHA-256 of their SubjectPublicKeyInfo, in hexadecimal."""
 
     keys: Annotated[list[Sha256], Meta(min_length=1, max_length=KEYS_MAXIMUM)]
+
+
+class AllowedKeys(RequestBody):
+    """Refused keys to take off the list: SHA-256 of their SubjectPublicKeyInfo, in hexadecimal."""
+
+    keys: Annotated[list[Sha256], Meta(min_length=1, max_length=ALLOWED_KEYS_MAXIMUM)]
 
 
 class NewTenantToken(RequestBody):

@@ -59,6 +59,8 @@ TABLE = {
     ProblemCode.BULK_ROW_REFUSED: HttpProblem(422, "The row cannot be understood"),
     ProblemCode.BULK_DUPLICATE_ROW: HttpProblem(409, "The row asks for what another row asked for"),
     ProblemCode.CERTIFICATE_NOT_HELD: HttpProblem(409, "The certificate is not on hold"),
+    ProblemCode.REFUSED_KEY_UNKNOWN: HttpProblem(404, "The key is not among the refused ones"),
+    ProblemCode.REFUSED_KEY_FINAL: HttpProblem(409, "The key is refused for good"),
     ProblemCode.REASON_UNKNOWN: HttpProblem(400, "The revocation reason is not known"),
     ProblemCode.INVALIDITY_DATE: HttpProblem(400, "The invalidity date is not possible"),
     ProblemCode.CSR_MALFORMED: HttpProblem(400, "The certification request is malformed"),
