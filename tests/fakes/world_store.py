@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Protocol, TypeVar
 
 from cryptography import x509
@@ -121,7 +122,8 @@ class Tables:
         tuple[TenantId, CertificateId, CertificateId], tuple[Replacement, datetime]
     ] = field(default_factory=dict)
     refused_keys: dict[tuple[TenantId, bytes], RefusedKey] = field(default_factory=dict)
-    moduli: dict[tuple[TenantId, bytes], bytes] = field(default_factory=dict)
+    # By the digest of each: its key, and the modulus.
+    moduli: dict[tuple[TenantId, bytes], tuple[bytes, bytes]] = field(default_factory=dict)
     tokens: dict[TokenId, Token] = field(default_factory=dict)
     profiles: dict[tuple[TenantId, str, int], ProfileVersion] = field(default_factory=dict)
     pending: dict[IssuerId, PendingAuthority] = field(default_factory=dict)
@@ -398,11 +400,11 @@ class MemoryUnit:
 
         self._writes.append(remove)
 
-    def add_modulus(self, modulus_sha256: bytes, spki_sha256: bytes, now: datetime) -> None:
+    def add_modulus(self, modulus: bytes, spki_sha256: bytes, now: datetime) -> None:
+        place = self._scope.tenant, sha256(modulus).digest()
+
         def add(tables: Tables) -> None:
-            if tables.moduli.setdefault((self._scope.tenant, modulus_sha256), spki_sha256) != (
-                spki_sha256
-            ):
+            if tables.moduli.setdefault(place, (spki_sha256, modulus))[0] != spki_sha256:
                 raise Problem(ProblemCode.CSR_WEAK_KEY)
 
         self._writes.append(add)
@@ -523,7 +525,13 @@ class MemoryStore:
         return self._read("find_refused_key").refused_keys.get((scope.tenant, spki_sha256))
 
     async def find_modulus(self, scope: TenantScope, modulus_sha256: bytes) -> bytes | None:
-        return self._read("find_modulus").moduli.get((scope.tenant, modulus_sha256))
+        found = self._read("find_modulus").moduli.get((scope.tenant, modulus_sha256))
+        return found[0] if found is not None else None
+
+    async def newest_moduli(self, scope: TenantScope, limit: int) -> Sequence[tuple[bytes, int]]:
+        rows = self._read("newest_moduli").moduli
+        own = [row for (owner, _digest), row in rows.items() if owner == scope.tenant]
+        return [(key, int.from_bytes(modulus, "big")) for key, modulus in own[-limit:]]
 
     async def find_idempotency(self, scope: TenantScope, key_hash: bytes) -> EarlierRequest | None:
         return self._read("find_idempotency").keys_used.get((scope.tenant, key_hash))

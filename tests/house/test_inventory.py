@@ -70,7 +70,7 @@ def test_every_kind_of_job_is_a_queue_of_the_inventory_and_the_reverse(demo: Ser
     }
     assert set(QUEUES) == kinds
     # Nobody of the demo asked for notices, or sent a file.
-    asked = kinds - {jobs.NOTICE_JOB, jobs.BULK_JOB}
+    asked = kinds - {jobs.NOTICE_JOB, jobs.BULK_JOB, jobs.COMPARISON_JOB}
     assert set(rows(demo, "SELECT DISTINCT kind FROM job")) == asked
 
 

@@ -12,10 +12,19 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.components import require
-from tests.journeys.platform import TEGATA, Server, Tenant, environment, log_file, running, spawn
+from tests.journeys.platform import (
+    TEGATA,
+    Server,
+    Tenant,
+    environment,
+    eventually,
+    log_file,
+    running,
+    spawn,
+)
 from tests.journeys.requests import make_csr
 from tests.pkix.keys import PrivateKey, private_key, spki
-from tests.pkix.weak_rsa import WEAKNESSES, another_exponent, weak_key
+from tests.pkix.weak_rsa import WEAKNESSES, another_exponent, shared_prime_keys, weak_key
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +81,26 @@ def test_a_key_once_revoked_for_compromise_never_comes_back(server: Server, tena
     assert listed["ground"] == "compromise"
     # What one tenant says of its key says nothing of another's.
     server.open_tenant("Same key elsewhere").issue(request_for(key))
+
+
+def test_keys_that_share_a_prime_are_found_and_refused(server: Server) -> None:
+    tenant = server.open_tenant("Shared primes")
+    one, other = shared_prime_keys()
+    innocent = fresh()
+    for key in (one, innocent, other):
+        tenant.issue(request_for(key))
+
+    def found() -> set[str]:
+        return {each["spki_sha256"] for each in tenant.caller.items("/v1/refused-keys")}
+
+    eventually(lambda: found() or None)
+    assert found() == {digest_of(one), digest_of(other)}
+    assert refuse(tenant, one) == refuse(tenant, other) == "csr.compromised-key"
+    tenant.issue(request_for(innocent))
+    body = {"keys": [digest_of(one)]}
+    assert tenant.caller.post("/v1/refused-keys/allow", body).code == "refused-key.final"
+    (act,) = [f for f in tenant.caller.facts() if f["action"] == "registration:refused-key:find"]
+    assert act["actor"] == "platform:keys"
 
 
 def test_a_modulus_comes_with_one_exponent_only(server: Server, tenant: Tenant) -> None:

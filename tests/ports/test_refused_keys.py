@@ -1,18 +1,20 @@
 """Refused keys and moduli, on each engine."""
 
 from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
 from typing import cast
 
 import pytest
 
-from tegata.kernel.ids import IssuerId, TenantId
+from tegata.kernel.ids import IssuerId, NodeId, TenantId
 from tegata.kernel.negative import ActKind
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import PLATFORM_TENANT, TenantScope, platform_acts
 from tegata.kernel.signing import DataKeyKind, RefusalGround
 from tegata.registration.model import RefusedKey
 from tegata.store.database import Database
+from tegata.store.jobs import COMPARISON_JOB, JobQueue
 from tegata.store.negative import allowed_key_act
 from tegata.store.refused_keys import FRESH, KEPT, RefusedKeyReads, RefusedKeyWrites
 from tegata.store.replay import REPLAYS
@@ -160,7 +162,7 @@ async def test_a_key_stays_refused_for_its_first_reason(node: Node, clock: FakeC
     assert await node.list_refused_keys(TWO, b"", 10) == []
 
 
-@pytest.mark.parametrize("ground", [RefusalGround.COMPROMISE])
+@pytest.mark.parametrize("ground", [RefusalGround.COMPROMISE, RefusalGround.SHARED_FACTOR])
 async def test_a_listed_key_that_is_compromised_is_refused_for_good(
     node: Node, clock: FakeClock, ground: RefusalGround
 ) -> None:
@@ -229,12 +231,35 @@ async def test_a_refusal_that_was_taken_back_is_replayed_as_such(database: Datab
     assert await REPLAYS[act.kind](store, ONE, later) is None
 
 
+async def test_the_newest_moduli_are_a_tenants_own_and_a_comparison_is_wanted(
+    database: Database, node: Node, clock: FakeClock
+) -> None:
+    for number in (1, 2, 3):
+        await node.certify(ONE, bytes([number, 0]), key(number))
+        clock.advance(MOMENT)
+    await node.certify(TWO, b"\x09", key(9))
+    assert await node.newest_moduli(ONE, 2) == [(key(3), 3 << 8), (key(2), 2 << 8)]
+    assert await node.newest_moduli(TWO, 2) == [(key(9), 9)]
+    queue = JobQueue(database, NodeId("node"))
+    assert await queue.claim(clock.now(), long=COMPARISON_JOB) == []
+    clock.advance(timedelta(minutes=1))
+    # No other kind of work waits behind it.
+    assert await queue.claim(clock.now()) == []
+    claimed = [
+        *await queue.claim(clock.now(), long=COMPARISON_JOB),
+        *await queue.claim(clock.now(), long=COMPARISON_JOB),
+    ]
+    assert {(job.key, job.tenant) for job in claimed} == {
+        (each.tenant, each.tenant) for each in (ONE, TWO)
+    }
+
+
 async def test_a_modulus_belongs_to_the_key_that_had_it_first(node: Node) -> None:
-    assert await node.find_modulus(ONE, key(9)) is None
+    assert await node.find_modulus(ONE, sha256(key(9)).digest()) is None
     await node.certify(ONE, key(9), key(1))
     await node.certify(ONE, key(9), key(1))
     with pytest.raises(Problem) as refused:
         await node.certify(ONE, key(9), key(2))
     assert refused.value.code is ProblemCode.CSR_WEAK_KEY
-    assert await node.find_modulus(ONE, key(9)) == key(1)
+    assert await node.find_modulus(ONE, sha256(key(9)).digest()) == key(1)
     await node.certify(TWO, key(9), key(2))

@@ -141,3 +141,5 @@ class RefusalGround(StrEnum):
     COMPROMISE = "compromise"
     # Somebody who may, said so.
     LISTED = "listed"
+    # Another key has one of its primes.
+    SHARED_FACTOR = "shared-factor"

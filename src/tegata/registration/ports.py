@@ -52,8 +52,9 @@ class RegistrationUnit(IssuanceUnit, Protocol):
         """Record that a certificate took another's place."""
         ...
 
-    def add_modulus(self, modulus_sha256: bytes, spki_sha256: bytes, now: datetime) -> None:
-        """Record an RSA modulus; the unit fails with csr.weak-key when another key has it."""
+    def add_modulus(self, modulus: bytes, spki_sha256: bytes, now: datetime) -> None:
+        """Record an RSA modulus (big-endian), and have it compared with the others; the unit
+        fails with csr.weak-key when another key has it."""
         ...
 
 
@@ -116,6 +117,29 @@ class RefusedKeyStore(Protocol):
 
     async def find_modulus(self, scope: TenantScope, modulus_sha256: bytes) -> bytes | None:
         """The key (SHA-256) that the tenant had certified with an RSA modulus, if any."""
+        ...
+
+
+class KeyComparisonStore(Protocol):
+    """What the keys of a tenant are compared from."""
+
+    def open_unit(
+        self, scope: TenantScope, *, essential: bool = False
+    ) -> AbstractAsyncContextManager[RefusedKeyUnit]:
+        """A unit that applies nothing unless `commit` is reached."""
+        ...
+
+    async def newest_moduli(self, scope: TenantScope, limit: int) -> Sequence[tuple[bytes, int]]:
+        """So many of the RSA moduli that the tenant has had certified, the newest, each with the
+        SHA-256 of its key."""
+        ...
+
+    async def find_refused_key(self, scope: TenantScope, spki_sha256: bytes) -> RefusedKey | None:
+        """One of the tenant's own refused keys."""
+        ...
+
+    def forget_refused_keys(self, tenant: TenantId) -> None:
+        """Know at once what this node has just added."""
         ...
 
 

@@ -47,8 +47,8 @@ class KeyScreening:
             )
         if not isinstance(request.key, rsa.RSAPublicKey):
             return Screened(spki_sha256, None)
-        modulus = modulus_sha256(request.key.public_numbers().n)
-        owner = await self.store.find_modulus(scope, modulus)
+        modulus = modulus_octets(request.key.public_numbers().n)
+        owner = await self.store.find_modulus(scope, hashlib.sha256(modulus).digest())
         if owner is None:
             return Screened(spki_sha256, modulus)
         if owner != spki_sha256:
@@ -134,6 +134,6 @@ def _event(scope: TenantScope, act: str, digest: bytes, keys: str) -> AuditEvent
     )
 
 
-def modulus_sha256(modulus: int) -> bytes:
-    """SHA-256 of a modulus, big-endian in as few octets as it takes."""
-    return hashlib.sha256(modulus.to_bytes((modulus.bit_length() + 7) // 8, "big")).digest()
+def modulus_octets(modulus: int) -> bytes:
+    """A modulus, big-endian in as few octets as it takes."""
+    return modulus.to_bytes((modulus.bit_length() + 7) // 8, "big")

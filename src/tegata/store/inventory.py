@@ -13,7 +13,15 @@ from enum import StrEnum
 
 from tegata.kernel.signing import DataKeyKind
 from tegata.store.discovery import Holdings
-from tegata.store.jobs import BULK_JOB, CRL_JOB, DELTA_JOB, NOTICE_JOB, RESPONDER_JOB, SHARD_JOB
+from tegata.store.jobs import (
+    BULK_JOB,
+    COMPARISON_JOB,
+    CRL_JOB,
+    DELTA_JOB,
+    NOTICE_JOB,
+    RESPONDER_JOB,
+    SHARD_JOB,
+)
 from tegata.store.schema import metadata
 
 
@@ -204,7 +212,7 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         _derived(_TENANT_LIFE), "tenant", "spki_sha256", "ground", "created_at"
     ),
     "rsa_modulus": _all(
-        _derived(_TENANT_LIFE), "tenant", "modulus_sha256", "spki_sha256", "created_at"
+        _derived(_TENANT_LIFE), "tenant", "modulus_sha256", "modulus", "spki_sha256", "created_at"
     ),
     "notice_setting": {
         **_all(_customer(_TENANT_LIFE), "addresses", "days", "language"),
@@ -258,6 +266,7 @@ QUEUES: Mapping[str, Entry] = {
     RESPONDER_JOB: _provider("while its issuer works"),
     NOTICE_JOB: _provider(_TENANT_LIFE),
     BULK_JOB: _provider(_BULK),
+    COMPARISON_JOB: _provider(_TENANT_LIFE),
 }
 
 KEYS: Mapping[str, Entry] = {

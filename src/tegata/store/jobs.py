@@ -26,6 +26,8 @@ RESPONDER_JOB = "responder.renew"
 NOTICE_JOB = "notice.send"
 # Its key is the file.
 BULK_JOB = "bulk.run"
+# Its key is the tenant.
+COMPARISON_JOB = "key.compare"
 LEASE = timedelta(seconds=60)
 AT_ONCE = 16
 _ZERO: ColumnClause[int] = literal_column("0")
@@ -57,13 +59,14 @@ _DUE = (
     .limit(bindparam("limit"))
     .offset(NO_OFFSET)
 )
-# A complete list may be of a million entries, and a file of a million rows: nothing urgent waits
-# behind one.
-LONG = (CRL_JOB, BULK_JOB)
+# A complete list may be of a million entries, a file of a million rows, and thousands of keys take
+# seconds: nothing urgent waits behind one.
+LONG = (CRL_JOB, BULK_JOB, COMPARISON_JOB)
 _DUE_LONG = Statement(_DUE.where(job.c.kind == bindparam("long")))
 _DUE_SHORT = Statement(
-    _DUE.where(job.c.kind != bindparam("long"), job.c.kind != bindparam("also_long"))
+    _DUE.where(*(job.c.kind != bindparam(f"long_{place}") for place in range(len(LONG))))
 )
+_LONG_KINDS = {f"long_{place}": kind for place, kind in enumerate(LONG)}
 _THIS = and_(job.c.kind == bindparam("job_kind"), job.c.key == bindparam("job_key"))
 _CLAIM = Statement(
     update(job)
@@ -136,8 +139,7 @@ class JobQueue:
         if long is not None:
             statement, parameters = _DUE_LONG, {"long": long, "limit": 1}
         else:
-            statement, parameters = _DUE_SHORT, {"long": LONG[0], "also_long": LONG[1]}
-            parameters["limit"] = AT_ONCE
+            statement, parameters = _DUE_SHORT, {**_LONG_KINDS, "limit": AT_ONCE}
         for kind, key, tenant, tries in await self._database.fetch(
             None, statement, {"now": instant, **parameters}
         ):

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import BindParameter, ColumnClause, and_, bindparam, delete, literal_column, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnClause,
+    and_,
+    bindparam,
+    delete,
+    desc,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tegata.kernel.ids import TenantId
@@ -17,6 +27,7 @@ from tegata.kernel.scope import PLATFORM_TENANT, TenantScope
 from tegata.kernel.signing import RefusalGround
 from tegata.registration.model import RefusedKey
 from tegata.store.instants import from_milliseconds, to_milliseconds
+from tegata.store.jobs import COMPARISON_JOB, WANT_JOB
 from tegata.store.negative import allowed_key_act, refused_key_act
 from tegata.store.reads import ReadsBase
 from tegata.store.schema import refused_key, rsa_modulus
@@ -31,6 +42,8 @@ _OVERLAP_MILLISECONDS = 60_000
 # So many keys of a tenant are kept in memory (some 3 MB); of one with more, each is looked up.
 KEPT = 20_000
 _TENANTS_KEPT = 1024
+# What comes together is compared together.
+_COMPARED_AFTER_MILLISECONDS = 3_000
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 _HAS = Statement(
@@ -85,10 +98,18 @@ _FIND_MODULUS = Statement(
         rsa_modulus.c.tenant == _TENANT, rsa_modulus.c.modulus_sha256 == bindparam("modulus")
     )
 )
+_NEWEST_MODULI = Statement(
+    select(rsa_modulus.c.spki_sha256, rsa_modulus.c.modulus)
+    .where(rsa_modulus.c.tenant == _TENANT)
+    .order_by(desc(rsa_modulus.c.created_at))
+    .limit(bindparam("limit"))
+    .offset(NO_OFFSET)
+)
 _put = upsert(rsa_modulus).values(
     tenant=_TENANT,
-    modulus_sha256=bindparam("modulus"),
+    modulus_sha256=bindparam("digest"),
     spki_sha256=bindparam("key"),
+    modulus=bindparam("modulus"),
     created_at=bindparam("created_at"),
 )
 # Touches its row unless another key with this modulus was first.
@@ -182,6 +203,12 @@ class RefusedKeyReads(ReadsBase):
         rows = await self.database.fetch(scope.tenant, _FIND_MODULUS, {"modulus": modulus_sha256})
         return bytes(rows[0][0]) if rows else None
 
+    async def newest_moduli(self, scope: TenantScope, limit: int) -> Sequence[tuple[bytes, int]]:
+        """So many of the RSA moduli that the tenant has had certified, the newest, each with the
+        SHA-256 of its key."""
+        rows = await self.database.fetch(scope.tenant, _NEWEST_MODULI, {"limit": limit})
+        return [(bytes(key), int.from_bytes(modulus, "big")) for key, modulus in rows]
+
 
 def _refused(row: Row) -> RefusedKey:
     key, ground, created_at = row
@@ -213,12 +240,17 @@ class RefusedKeyWrites(UnitBase):
         }
         self._execute(_REMOVE, parameters)
 
-    def add_modulus(self, modulus_sha256: bytes, spki_sha256: bytes, now: datetime) -> None:
-        """Record an RSA modulus; the unit fails with csr.weak-key when another key has it."""
+    def add_modulus(self, modulus: bytes, spki_sha256: bytes, now: datetime) -> None:
+        """Record an RSA modulus (big-endian), and have it compared with the others; the unit
+        fails with csr.weak-key when another key has it."""
+        tenant, milliseconds = self.scope.tenant, to_milliseconds(now)
         parameters = {
-            "tenant": self.scope.tenant,
-            "modulus": modulus_sha256,
+            "tenant": tenant,
+            "digest": hashlib.sha256(modulus).digest(),
             "key": spki_sha256,
-            "created_at": to_milliseconds(now),
+            "modulus": modulus,
+            "created_at": milliseconds,
         }
         self._execute(_ADD_MODULUS, parameters, otherwise=ProblemCode.CSR_WEAK_KEY)
+        wish = {"kind": COMPARISON_JOB, "key": tenant, "job_tenant": tenant}
+        self._execute(WANT_JOB, {**wish, "run_at": milliseconds + _COMPARED_AFTER_MILLISECONDS})

@@ -137,7 +137,8 @@ class RevocationBody(msgspec.Struct):
 
 
 class RefusedKeyBody(msgspec.Struct):
-    """A key that must not be certified; `ground` is `compromise` or `listed`."""
+    """A key that must not be certified; `ground` is `compromise`, `listed` or
+    `shared-factor`."""
 
     spki_sha256: str
     ground: str
