@@ -22,7 +22,8 @@ from tegata.registration.model import (
     Replacement,
     Succession,
 )
-from tegata.registration.notice import Mail, NoticeSetting
+from tegata.registration.notice import Delivery, Mail, NoticeSetting
+from tegata.revocation.model import CertificateStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,10 @@ class NoticeUnit(Protocol):
         """Queue a mail."""
         ...
 
+    def readdress_mail(self, mail: str, addresses: Sequence[str]) -> None:
+        """Leave a mail for some of its addresses; the unit conflicts when it was forgotten."""
+        ...
+
     def remove_mail(self, mail: str) -> None:
         """Forget a mail; the unit conflicts when it was forgotten already."""
         ...
@@ -211,6 +216,18 @@ class NoticeUnit(Protocol):
 
 class NoticeStore(Protocol):
     """Reads about notices, and units that serve them."""
+
+    async def find_successors(
+        self, scope: TenantScope, certificates: Sequence[CertificateId]
+    ) -> Mapping[CertificateId, CertificateId]:
+        """The last successor of each of the certificates that has one."""
+        ...
+
+    async def find_revocation(
+        self, scope: TenantScope, issuer: IssuerId, serial: int
+    ) -> CertificateStatus | None:
+        """The revocation of a serial, as a status, if there is one."""
+        ...
 
     async def find_notice_setting(self, scope: TenantScope) -> NoticeSetting | None:
         """What the tenant asked for, if it did."""
@@ -244,8 +261,8 @@ class NoticeStore(Protocol):
 class Mailer(Protocol):
     """The way to a mail server."""
 
-    async def send(self, mail: Mail) -> Sequence[str]:
-        """Hand a mail to the server; the addresses that it refused for good, all of them when it
+    async def send(self, mail: Mail) -> Delivery:
+        """Hand a mail to the server; the addresses that it refused, for good all of them when it
         refused the mail. `Problem(mail.unavailable)` when it took nothing and may later."""
         ...
 
