@@ -54,7 +54,7 @@ def refuse(tenant: Tenant, key: PrivateKey) -> str:
     (fact,) = [
         each
         for each in tenant.caller.facts()[acts:]
-        if not each["action"].startswith("revocation:crl:")
+        if not each["action"].startswith("revocation:crl:publish")
     ]
     assert (fact["action"], fact["decision"]) == ("issuance:certificate:issue", "refused")
     assert fact["code"] == answer.code
