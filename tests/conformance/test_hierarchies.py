@@ -186,7 +186,14 @@ def test_the_repository_shows_policies_and_nothing_that_runs(
     platform: Running, tmp_path: Path
 ) -> None:
     issuer = str(platform.context["issuer"])
-    document = pem(tmp_path, "cps.md", "# 1. はじめに\n<script>alert(1)</script>")
+    incomplete = pem(tmp_path, "part.md", "# 1. はじめに\n## 1.1 概要\n")
+    said = refused(platform, "ca", "publish-policy", issuer, str(incomplete), "--title", "CPS")
+    assert "policy.incomplete" in said
+    assert "1.2 Document name and identification" in said
+    assert "1.1 Overview" not in said
+    outline = tegata(platform, "ca", "policy-outline", "--language", "ja")
+    hostile = "<script>alert(1)</script> [link](javascript:alert(2)) ![](http://x.test/y.png)"
+    document = pem(tmp_path, "cps.md", outline.replace("規定しない。", hostile, 1))
     tegata(
         platform, "ca", "publish-policy", issuer, document,
         "--title", "CPS <script>", "--language", "ja",
@@ -197,6 +204,10 @@ def test_the_repository_shows_policies_and_nothing_that_runs(
     for link in re.findall(r'href="([^"]+)"', page):
         address = link if link.startswith("http") else platform.public + link
         assert platform.get(address), os.path.basename(address)  # noqa: PTH119 (of a URL)
-    assert platform.get(f"{platform.public}/repository/{issuer}/policies/1") == (
-        document.read_bytes()
-    )
+    policy = f"{platform.public}/repository/{issuer}/policies/1"
+    assert platform.get(policy + ".md") == document.read_bytes()
+    shown = platform.get(policy).decode()
+    assert "<h1>1. はじめに</h1>" in shown
+    assert "<h2>4.10 証明書のステータス確認サービス</h2>" in shown
+    assert not re.search(r"<script|<img|javascript:[^\]<]*\"", shown)
+    assert "&lt;script&gt;alert(1)" in shown

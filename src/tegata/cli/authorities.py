@@ -9,6 +9,7 @@ import click
 
 from tegata.cli.client import Client
 from tegata.cli.connection import FILE, connected, item_path, show
+from tegata.issuance.outline import outline
 
 _KINDS = click.Choice(["root", "subordinate", "issuing"])
 
@@ -170,6 +171,13 @@ def publish_policy(
     }
     path = item_path("issuers", identifier) + "/policies"
     show(Client.open(context, token_file).call("PUT", path, body))
+
+
+@ca_group.command("policy-outline")
+@click.option("--language", type=click.Choice(["en", "ja"]), default="en", show_default=True)
+def policy_outline(language: str) -> None:
+    """Print a CP or CPS to be filled in: Markdown with every section of RFC 3647."""
+    click.echo(outline(language), nl=False)
 
 
 def _act(name: str, text: str) -> click.Command:

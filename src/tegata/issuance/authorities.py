@@ -18,6 +18,7 @@ from tegata.issuance.model import (
     Stop,
     StopCause,
 )
+from tegata.issuance.outline import require_outline
 from tegata.issuance.ports import AuthorityStore, CertificateSigner
 from tegata.kernel.event import AuditEvent, Decision
 from tegata.kernel.ids import IssuerId, TenantId
@@ -274,12 +275,14 @@ class AuthorityService:
     async def put_policy(
         self, scope: TenantScope, document: PolicyDocument, digest: bytes
     ) -> PolicyDocument:
-        """A new version of an issuer's policy document, published from now on."""
+        """A new version of an issuer's policy document, published from now on;
+        `Problem(policy.incomplete)` when it has not every section of RFC 3647."""
         await self.store.get_issuer(scope, document.issuer)
         if not document.text.strip() or len(document.text) > POLICY_MAXIMUM:
             raise Problem(
                 ProblemCode.REQUEST_MALFORMED, f"a document has 1 to {POLICY_MAXIMUM} characters"
             )
+        require_outline(document.text, document.media_type)
         newest = await self.store.newest_policy(scope, document.issuer)
         kept = replace(document, version=newest + 1, published_at=self.clock.now())
         async with self.store.open_unit(scope) as unit:

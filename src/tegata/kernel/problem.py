@@ -35,6 +35,7 @@ class ProblemCode(StrEnum):
     ISSUER_CERTIFICATE_REFUSED = "issuer.certificate-refused"
     ISSUANCE_STOPPED = "issuance.stopped"
     POLICY_UNKNOWN = "policy.unknown"
+    POLICY_INCOMPLETE = "policy.incomplete"
     PROFILE_UNKNOWN = "profile.unknown"
     PROFILE_INVALID = "profile.invalid"
     PROFILE_BUILT_IN = "profile.built-in"

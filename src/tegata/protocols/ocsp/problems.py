@@ -31,6 +31,7 @@ _UNAUTHORIZED = {
     ProblemCode.TOKEN_UNKNOWN,
     ProblemCode.ISSUER_UNKNOWN,
     ProblemCode.POLICY_UNKNOWN,
+    ProblemCode.POLICY_INCOMPLETE,
     ProblemCode.PROFILE_UNKNOWN,
     ProblemCode.CERTIFICATE_UNKNOWN,
 }

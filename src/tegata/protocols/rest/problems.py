@@ -44,6 +44,7 @@ TABLE = {
         422, "The certificate is not one for this issuer"
     ),
     ProblemCode.ISSUANCE_STOPPED: HttpProblem(409, "Issuance is stopped"),
+    ProblemCode.POLICY_INCOMPLETE: HttpProblem(422, "The policy document lacks sections"),
     ProblemCode.POLICY_UNKNOWN: HttpProblem(404, "There is no such policy document"),
     ProblemCode.PROFILE_UNKNOWN: HttpProblem(404, "There is no such certificate profile"),
     ProblemCode.PROFILE_INVALID: HttpProblem(422, "The profile document is not valid"),
