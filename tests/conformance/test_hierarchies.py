@@ -159,6 +159,25 @@ def test_an_externally_signed_ca_is_verified_by_the_root_that_signed_it(
     leaf = platform.issue("www.example.test", issuer=pending["id"])
     run(OPENSSL, "verify", "-x509_strict", "-CAfile", root, "-untrusted", own, leaf.leaf)
     assert platform.status(leaf) == "good"
+    # Its next generation: a new key, a new request, and the same root above it.
+    waiting = json.loads(tegata(platform, "ca", "rekey", pending["id"]))
+    assert (waiting["state"], waiting["predecessor"]) == ("pending", pending["id"])
+    again = pem(tmp_path, "again.csr", tegata(platform, "ca", "csr", waiting["id"]))
+    run(OPENSSL, "req", "-in", again, "-verify", "-noout")
+    platform.issue("still.example.test", issuer=pending["id"])
+    run(
+        OPENSSL, "x509", "-req", "-in", again, "-CA", "o.pem", "-CAkey", "o.key",
+        "-copy_extensions", "copy", "-days", "900", "-out", "ca2.pem", folder=tmp_path,
+    )  # fmt: skip
+    following = pem(tmp_path, "chain2.pem", (tmp_path / "ca2.pem").read_text(), root.read_text())
+    new = json.loads(tegata(platform, "ca", "install", waiting["id"], following))
+    assert (new["state"], new["predecessor"]) == ("active", pending["id"])
+    assert platform.call("GET", f"/v1/issuers/{pending['id']}")["state"] == "retired"
+    later = platform.issue("later.example.test", issuer=new["id"])
+    both = pem(tmp_path, "both.pem", own.read_text(), (tmp_path / "ca2.pem").read_text())
+    for each in (leaf, later):
+        run(OPENSSL, "verify", "-x509_strict", "-CAfile", root, "-untrusted", both, each.leaf)
+        assert platform.status(each) == "good"
 
 
 def test_a_revoked_ca_stands_in_its_parents_list_and_issues_no_more(platform: Running) -> None:

@@ -94,12 +94,19 @@ class AuthorityService:
             return found
         if found is not None:
             raise _exists()
+        return await self._request(scope, new, digest)
+
+    async def _request(
+        self, scope: TenantScope, new: NewAuthority, digest: bytes
+    ) -> PendingAuthority:
         key = await self.hierarchy.create_key(scope, new)
         info = request_info(new, key)
         signature = await self.signer.sign_request(key, info)
         octets = assemble(info, key.signature_algorithm, signature)
         identifier = self.hierarchy.new_id()
-        pending = PendingAuthority(identifier, new.name, key, new.subject, octets, new.bounds)
+        pending = PendingAuthority(
+            identifier, new.name, key, new.subject, octets, new.bounds, new.predecessor
+        )
         now = self.clock.now()
         async with self.store.open_unit(scope) as unit:
             unit.add_signing_key(key, now)
@@ -118,7 +125,7 @@ class AuthorityService:
             installed = await self.store.get_issuer(scope, issuer)
             if not chain or installed.certificate != chain[0]:
                 raise Problem(ProblemCode.CONFLICT, "the issuer has another certificate")
-            return await self.complete(scope, installed)
+            return await self._succeed(scope, installed, digest)
         now = self.clock.now()
         verified = verified_chain(chain, now)
         require_own(verified, pending)
@@ -132,7 +139,16 @@ class AuthorityService:
             unit.want_issuer_work(issuer, now)
             unit.audit(issuer_event(scope, "install", issuer, digest, {"name": born.name}))
             await unit.commit()
-        return await self.complete(scope, born)
+        return await self._succeed(scope, born, digest)
+
+    async def _succeed(self, scope: TenantScope, new: Issuer, digest: bytes) -> Issuer:
+        """Make an issuer whole, then have the generation before it issue no more."""
+        await self.complete(scope, new)
+        if new.predecessor is not None:
+            old = await self.store.get_issuer(scope, new.predecessor)
+            if StopCause.RETIRED not in self.gate.causes(old):
+                await self.stop(scope, issuer_stop(scope, old.id, StopCause.RETIRED), digest)
+        return new
 
     async def rekey(
         self,
@@ -141,9 +157,10 @@ class AuthorityService:
         digest: bytes,
         algorithm: KeyAlgorithm | None = None,
         signature_algorithm: SignatureAlgorithm | None = None,
-    ) -> Issuer:
+    ) -> Issuer | PendingAuthority:
         """A new generation of an issuer: same name, new key; the old one is retired, and goes on
-        answering for what it issued. A root's generations certify each other.
+        answering for what it issued. A root's generations certify each other; that of a CA which
+        is certified elsewhere waits for its certificate, and the old one issues until then.
 
         Asking again finds the new generation, and completes it.
         """
@@ -151,41 +168,19 @@ class AuthorityService:
         every = await self.store.list_issuers(scope)
         new = next((each for each in every if each.predecessor == issuer), None)
         if new is None:
+            pending = await self.store.list_pending_issuers(scope)
+            waiting = next((each for each in pending if each.predecessor == issuer), None)
+            if waiting is not None:
+                return waiting
             self.gate.require_open(old, self.clock.now())
-            new = await self._next_generation(scope, old, digest, algorithm, signature_algorithm)
+            wanted = _next_generation(old, algorithm, signature_algorithm)
+            if old.parent is None and old.key.purpose is not KeyPurpose.ROOT_CA:
+                return await self._request(scope, wanted, digest)
+            parent = await self.store.get_issuer(scope, old.parent) if old.parent else None
+            new = await self.hierarchy.establish(scope, parent, wanted, digest)
         if old.key.purpose is KeyPurpose.ROOT_CA:
             await self._link(scope, old, new)
-        await self.complete(scope, new)
-        if StopCause.RETIRED not in self.gate.causes(old):
-            await self.stop(scope, issuer_stop(scope, issuer, StopCause.RETIRED), digest)
-        return new
-
-    async def _next_generation(
-        self,
-        scope: TenantScope,
-        old: Issuer,
-        digest: bytes,
-        algorithm: KeyAlgorithm | None,
-        signature_algorithm: SignatureAlgorithm | None,
-    ) -> Issuer:
-        if old.parent is None and old.key.purpose is not KeyPurpose.ROOT_CA:
-            raise Problem(
-                ProblemCode.REQUEST_MALFORMED, "an externally signed CA needs a new request"
-            )
-        parent = await self.store.get_issuer(scope, old.parent) if old.parent else None
-        if algorithm is None:
-            algorithm = old.key.algorithm
-            signature_algorithm = signature_algorithm or old.key.signature_algorithm
-        new = NewAuthority(
-            name=_next_name(old.name),
-            purpose=old.key.purpose,
-            subject=old.facts.subject,
-            algorithm=algorithm,
-            signature_algorithm=signature_algorithm,
-            bounds=old.bounds,
-            predecessor=old.id,
-        )
-        return await self.hierarchy.establish(scope, parent, new, digest)
+        return await self._succeed(scope, new, digest)
 
     async def _link(self, scope: TenantScope, old: Issuer, new: Issuer) -> None:
         there = await self.store.list_issuer_certificates(scope, new.id)
@@ -296,6 +291,24 @@ class AuthorityService:
         pending = await self.store.list_pending_issuers(scope)
         every: list[Issuer | PendingAuthority] = [*pending, *await self.store.list_issuers(scope)]
         return next((each for each in every if each.name == name), None)
+
+
+def _next_generation(
+    old: Issuer, algorithm: KeyAlgorithm | None, signature_algorithm: SignatureAlgorithm | None
+) -> NewAuthority:
+    """The same CA with another key; without algorithms, of those that it has."""
+    if algorithm is None:
+        algorithm = old.key.algorithm
+        signature_algorithm = signature_algorithm or old.key.signature_algorithm
+    return NewAuthority(
+        name=_next_name(old.name),
+        purpose=old.key.purpose,
+        subject=old.facts.subject,
+        algorithm=algorithm,
+        signature_algorithm=signature_algorithm,
+        bounds=old.bounds,
+        predecessor=old.id,
+    )
 
 
 def _next_name(name: str) -> str:

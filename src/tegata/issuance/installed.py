@@ -85,6 +85,7 @@ class VerifiedChain:
             crl_url=crl,
             ca_issuers_url=ca_issuers,
             bounds=pending.bounds,
+            predecessor=pending.predecessor,
         )
 
 

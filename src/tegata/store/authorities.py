@@ -52,6 +52,7 @@ _PENDING = (
         pending_issuer.c.subject,
         pending_issuer.c.request,
         pending_issuer.c.bounds,
+        pending_issuer.c.predecessor,
         *KEY_COLUMNS,
     )
     .join(
@@ -186,14 +187,15 @@ def issuer_from_row(
 
 
 def _pending(row: Row) -> PendingAuthority:
-    identifier, name, subject, request, bounds = row[:5]
+    identifier, name, subject, request, bounds, predecessor = row[:6]
     return PendingAuthority(
         IssuerId(identifier),
         name,
-        key_from_row(row[5:]),
+        key_from_row(row[6:]),
         bytes(subject),
         bytes(request),
         decode_bounds(bounds),
+        IssuerId(predecessor) if predecessor else None,
     )
 
 
@@ -287,6 +289,7 @@ class AuthorityWrites(UnitBase):
             subject=pending.subject,
             request=pending.request,
             bounds=encode_bounds(pending.bounds),
+            predecessor=pending.predecessor,
             created_at=to_milliseconds(now),
         )
 

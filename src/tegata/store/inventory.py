@@ -112,7 +112,7 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         **_all(_public(_CA_RECORDS), "certificate", "bounds"),
     },
     "pending_issuer": {
-        **_all(_provider(_TENANT_LIFE), "tenant", "id", "signing_key", "created_at"),
+        **_all(_provider(_TENANT_LIFE), "tenant", "id", "signing_key", "predecessor", "created_at"),
         **_all(_customer(_TENANT_LIFE), "name", "subject", "request", "bounds"),
     },
     "issuer_certificate": _all(

@@ -109,7 +109,10 @@ async def rekey_issuer(call: Call[Rekey]) -> Answer:
         wanted,
         signature_algorithm(call.body.signature_algorithm),
     )
-    body = await _body(call.services.authorities, created, call)
+    if isinstance(created, PendingAuthority):
+        body = pending_body(created)
+    else:
+        body = await _body(call.services.authorities, created, call)
     return Answer(body, f"/v1/issuers/{created.id}")
 
 

@@ -261,7 +261,7 @@ def pending_body(pending: PendingAuthority) -> IssuerBody:
         key_algorithm=pending.key.algorithm,
         signature_algorithm=pending.key.signature_algorithm,
         parent=None,
-        predecessor=None,
+        predecessor=pending.predecessor,
         path_length=bounds.path_length,
         permitted=[],
         excluded=[],

@@ -163,6 +163,7 @@ def _authorities(op: Operations) -> None:
         _octets("subject"),
         _octets("request"),
         _octets("bounds", nullable=True),
+        _text("predecessor", nullable=True),
         _number("created_at"),
         PrimaryKeyConstraint("tenant", "id"),
     )
