@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Protocol, cast
 
+from tegata.issuance.authorities import AuthorityService
 from tegata.issuance.hierarchy import HierarchyService
 from tegata.issuance.reserve import SerialReserve
 from tegata.issuance.service import IssuanceService
@@ -228,6 +229,9 @@ def interpose(platform: Platform, gate: Gate, own: Database | None = None) -> Pl
     crls = CrlService(store, signer, clock)
     profiles = ProfileService(store, store, store, clock)
     schedule = platform.tenants.schedule
+    authorities = AuthorityService(
+        store, hierarchy, signer, issuance.gate, clock, crls.ensure_published, schedule
+    )
     return replace(
         platform,
         database=database,
@@ -236,6 +240,7 @@ def interpose(platform: Platform, gate: Gate, own: Database | None = None) -> Pl
         serials=serials,
         issuance=issuance,
         hierarchy=hierarchy,
+        authorities=authorities,
         enrolment=EnrolmentService(
             store, store, issuance, clock, profiles, KeyScreening(store, platform.key_list)
         ),

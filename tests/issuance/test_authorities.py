@@ -98,7 +98,8 @@ async def test_a_crashed_rekey_has_one_new_generation_when_asked_again(crash_at:
 class Elsewhere:
     """A CA that somebody else runs."""
 
-    def __init__(self, path_length: int | None = None) -> None:
+    def __init__(self, path_length: int | None = None, now: datetime = WORLD_NOW) -> None:
+        self.now = now
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Elsewhere Root")])
         own = self._builder(self.name, self.key.public_key(), 3650)
@@ -115,8 +116,8 @@ class Elsewhere:
             .issuer_name(self.name)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(WORLD_NOW - timedelta(days=30))
-            .not_valid_after(WORLD_NOW + timedelta(days=days))
+            .not_valid_before(self.now - timedelta(days=30))
+            .not_valid_after(self.now + timedelta(days=days))
         )
 
     def certify(
