@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.crash import authorities, scenarios
+from tests.crash import authorities, bulk, scenarios
 from tests.crash.scenarios import Scenario
 
 SCENARIOS: Mapping[str, Scenario] = {
@@ -15,6 +15,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "release": scenarios.release,
     "exhaust": scenarios.exhaust,
     "open-tenant": scenarios.open_tenant,
+    "bulk": bulk.bulk,
     "create-ca": authorities.create_ca,
     "rekey-ca": authorities.rekey_ca,
     "install-ca": authorities.install_ca,
