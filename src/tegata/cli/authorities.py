@@ -9,6 +9,7 @@ import click
 
 from tegata.cli.client import Client
 from tegata.cli.connection import FILE, connected, item_path, show
+from tegata.cli.take_over import revoke_serial, take_over_group
 from tegata.issuance.outline import outline
 
 _KINDS = click.Choice(["root", "subordinate", "issuing"])
@@ -178,6 +179,10 @@ def publish_policy(
 def policy_outline(language: str) -> None:
     """Print a CP or CPS to be filled in: Markdown with every section of RFC 3647."""
     click.echo(outline(language), nl=False)
+
+
+ca_group.add_command(take_over_group)
+ca_group.add_command(revoke_serial)
 
 
 def _act(name: str, text: str) -> click.Command:

@@ -27,6 +27,7 @@ from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import PLATFORM_TENANT, TenantScope
 from tegata.kernel.signing import KeyAlgorithm, KeyPurpose, SignatureAlgorithm
 from tegata.pkix.certificate import assemble
+from tegata.pkix.extensions import key_identifier
 from tegata.profiles.authority import AuthorityBounds
 
 # What makes an issuer whole: its list is there, its recurring work is in the timetable.
@@ -176,6 +177,7 @@ class AuthorityService:
             wanted = _next_generation(old, algorithm, signature_algorithm)
             if old.parent is None and old.key.purpose is not KeyPurpose.ROOT_CA:
                 return await self._request(scope, wanted, digest)
+            _require_own_identifier(old)
             parent = await self.store.get_issuer(scope, old.parent) if old.parent else None
             new = await self.hierarchy.establish(scope, parent, wanted, digest)
         if old.key.purpose is KeyPurpose.ROOT_CA:
@@ -291,6 +293,14 @@ class AuthorityService:
         pending = await self.store.list_pending_issuers(scope)
         every: list[Issuer | PendingAuthority] = [*pending, *await self.store.list_issuers(scope)]
         return next((each for each in every if each.name == name), None)
+
+
+def _require_own_identifier(old: Issuer) -> None:
+    """A root's link certificates would name its key in another way than its certificates do."""
+    if old.key.purpose is not KeyPurpose.ROOT_CA:
+        return
+    if old.facts.key_identifier != key_identifier(old.key.public_key):
+        raise Problem(ProblemCode.REQUEST_MALFORMED, "a root that was taken over needs a new root")
 
 
 def _next_generation(

@@ -158,6 +158,9 @@ class Worker:
                 scope = platform_acts(job.tenant, "keys")
                 later = self._platform.key_comparison.postponed(scope)
                 return later or await self._compare_keys(scope)
+            case jobs.TAKE_OVER_JOB:
+                scope = platform_acts(job.tenant, "take-over")
+                return await self._platform.take_over_work.run(scope, issuer)
             case jobs.NOTICE_JOB:
                 more = await self._platform.notices.tell(platform_acts(job.tenant, "notice"))
                 return now if more else now + NOTICE_PERIOD

@@ -174,6 +174,26 @@ class SignerClient:
         self._made.append(made)
         return made
 
+    async def adopt_key(
+        self,
+        tenant: TenantId,
+        purpose: KeyPurpose,
+        certificate: bytes,
+        signature_algorithm: SignatureAlgorithm | None,
+    ) -> SigningKey:
+        """The key of a CA's certificate (DER), which an operator has authorised for a tenant."""
+        request = messages.AdoptKey(tenant, purpose, certificate, signature_algorithm or "")
+        adopted = await self._call(request, messages.KeyCreated)
+        return SigningKey(
+            KeyId(adopted.key),
+            tenant,
+            purpose,
+            KeyAlgorithm(adopted.algorithm),
+            SignatureAlgorithm(adopted.signature_algorithm),
+            adopted.public_key,
+            adopted.sealed,
+        )
+
     async def _create(self, request: messages.CreateKey) -> messages.KeyCreated:
         try:
             async with asyncio.timeout(KEY_TIMEOUT):
@@ -247,6 +267,22 @@ class SignerClient:
         """Sign a ResponseData."""
         request = messages.SignResponse(key.id, key.tenant, data)
         return (await self._call(request, messages.Octets, key)).value
+
+    async def sign_checkpoint(
+        self, key: SigningKey, text: str, proof: Sequence[bytes], time: int
+    ) -> bytes:
+        """Sign a log's checkpoint, with the proof from what the key signed last.
+
+        Raises `Problem(log.inconsistent)` when it does not continue that.
+        """
+        request = messages.SignCheckpoint(key.id, key.tenant, text, list(proof), time)
+        return (await self._call(request, messages.Octets, key)).value
+
+    async def tree_head(self, key: SigningKey) -> tuple[int, bytes]:
+        """Size and root of the largest tree that a log's key has signed."""
+        request = messages.AskTreeHead(key.id, key.tenant)
+        reply = await self._call(request, messages.TreeHead, key)
+        return reply.size, reply.root
 
     async def create_data_key(self, tenant: TenantId, kind: DataKeyKind) -> bytes:
         """A new data key of a tenant, wrapped."""

@@ -32,6 +32,18 @@ class CreateKey(msgspec.Struct, tag="create-key", forbid_unknown_fields=True):
     bounds: AuthorityBounds | None = None
 
 
+class AdoptKey(msgspec.Struct, tag="adopt-key", forbid_unknown_fields=True):
+    """Take the key of a CA's certificate (DER), if an operator has authorised it for the tenant.
+
+    Without `signature_algorithm` it signs as keys of its algorithm usually do.
+    """
+
+    tenant: str
+    purpose: str
+    certificate: bytes
+    signature_algorithm: str = ""
+
+
 class LoadKey(msgspec.Struct, tag="load-key", forbid_unknown_fields=True):
     """Unseal a key into the signer's memory."""
 
@@ -103,6 +115,26 @@ class SignResponse(msgspec.Struct, tag="sign-response", forbid_unknown_fields=Tr
     data: bytes
 
 
+class SignCheckpoint(msgspec.Struct, tag="sign-checkpoint", forbid_unknown_fields=True):
+    """Sign a log's whole checkpoint, proved to continue the one that this key signed last.
+
+    `time` is Unix seconds, for a cosignature; 0 for a key that signs the text itself.
+    """
+
+    key: str
+    tenant: str
+    text: str
+    proof: list[bytes]
+    time: int
+
+
+class AskTreeHead(msgspec.Struct, tag="ask-tree-head", forbid_unknown_fields=True):
+    """Which tree has this log key signed last?"""
+
+    key: str
+    tenant: str
+
+
 class CreateDataKey(msgspec.Struct, tag="create-data-key", forbid_unknown_fields=True):
     """Make a tenant's data key and answer it wrapped."""
 
@@ -126,9 +158,11 @@ class Ping(msgspec.Struct, tag="ping", forbid_unknown_fields=True):
     """Are you there?"""
 
 
-Administration = CreateKey | CreateDataKey | UnwrapDataKey | ListKeys | ListReserved | Ping
-Signing = SignCertificate | SignRequest | SignCrl | SignResponse
-Request = Signing | Reserve | LoadKey | LoadProfile | Administration
+Administration = (
+    CreateKey | AdoptKey | CreateDataKey | UnwrapDataKey | ListKeys | ListReserved | Ping
+)
+Signing = SignCertificate | SignRequest | SignCrl | SignResponse | SignCheckpoint
+Request = Signing | AskTreeHead | Reserve | LoadKey | LoadProfile | Administration
 
 
 class Envelope(msgspec.Struct, array_like=True):
@@ -139,11 +173,14 @@ class Envelope(msgspec.Struct, array_like=True):
 
 
 class KeyCreated(msgspec.Struct, tag="key-created"):
-    """A new key: its id, SubjectPublicKeyInfo and sealed record."""
+    """A new key: its id, SubjectPublicKeyInfo and sealed record; of an adopted one, what it is
+    and how it signs."""
 
     key: str
     public_key: bytes
     sealed: bytes
+    algorithm: str = ""
+    signature_algorithm: str = ""
 
 
 class Reserved(msgspec.Struct, tag="reserved"):
@@ -176,6 +213,13 @@ class Octets(msgspec.Struct, tag="octets"):
     """A signature, a wrapped key or an unwrapped one."""
 
     value: bytes
+
+
+class TreeHead(msgspec.Struct, tag="tree-head"):
+    """The largest tree that a log key has signed."""
+
+    size: int
+    root: bytes
 
 
 class KeyList(msgspec.Struct, tag="key-list"):
@@ -218,6 +262,7 @@ Reply = (
     | Reserved
     | ReservedBlocks
     | Octets
+    | TreeHead
     | KeyList
     | Done
     | KeyNotLoaded

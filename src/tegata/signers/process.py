@@ -107,6 +107,10 @@ class SignerProtocol(asyncio.Protocol):
                 return custodian.may_sign_response(request)
             case messages.SignCrl():
                 return custodian.may_sign_crl(request)
+            case messages.SignCheckpoint():
+                return custodian.may_sign_checkpoint(request)
+            case messages.AskTreeHead():
+                return custodian.tree_head(request)
             case messages.Reserve():
                 block = custodian.reserve(request)
                 return messages.Reserved(block.id, block.prf_key)
@@ -121,6 +125,8 @@ class SignerProtocol(asyncio.Protocol):
         match request:
             case messages.CreateKey():
                 return custodian.may_create_key(request)
+            case messages.AdoptKey():
+                return custodian.adopt_foreign(request)
             case messages.CreateDataKey():
                 return messages.Octets(custodian.create_data_key(request))
             case messages.UnwrapDataKey():

@@ -21,6 +21,7 @@ from tegata.store.jobs import (
     NOTICE_JOB,
     RESPONDER_JOB,
     SHARD_JOB,
+    TAKE_OVER_JOB,
 )
 from tegata.store.schema import metadata
 
@@ -54,6 +55,7 @@ _TENANT_LIFE = "life of the tenant"
 _UNTIL_SENT = "until it is sent, 5 days at most"
 _BULK = "30 days after the last row was done"
 _ROWS = "until the row is done, or the file cancelled; 2 hours when its upload broke off"
+_TAKEN = "until the take-over is complete, or cancelled"
 _SITE = "CA service sites"
 
 
@@ -207,6 +209,25 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         **_all(_derived(_BULK), "tenant", "bulk", "row", "digest", "certificate", "code"),
         "sealed": _customer(_BULK, _SEALED_ERASABLE),
     },
+    "take_over": {
+        **_all(
+            _provider(_TAKEN),
+            "tenant", "id", "signing_key", "state", "told", "entries", "certificates", "revoked",
+            "revision", "created_at",
+        ),
+        **_all(_customer(_TAKEN), "name", "chain", "crl_number", "point"),
+    },
+    "take_over_entry": {
+        **_all(_provider(_TAKEN), "tenant", "issuer"),
+        **_all(
+            _customer(_TAKEN),
+            "serial", "der", "profile", "not_after", "revoked_at", "reason", "invalid_since",
+        ),
+    },
+    "foreign_serial": {
+        **_all(_derived(_CA_RECORDS), "tenant", "issuer", "epoch", "shard"),
+        **_all(_customer(_CA_RECORDS), "serial", "not_after"),
+    },
     # Kept as long as there may be anybody who still has the key.
     "refused_key": _all(
         _derived(_TENANT_LIFE), "tenant", "spki_sha256", "ground", "created_at"
@@ -228,6 +249,19 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         "disclosures": _customer(_CA_RECORDS, _SEALED_DISCLOSURES),
     },
     "audit_head": _all(_derived(_TENANT_LIFE), "tenant", "sequence", "digest"),
+    "log_head": _all(
+        _public("for ever"),
+        "name", "origin", "size", "fence", "owner", "leased_until", "note", "note_size",
+    ),
+    "log_tile": _all(_public("for ever"), "level", "number", "octets"),
+    "log_queue": _all(_derived("until it has a place, about a second"), "tenant", "sequence",
+                      "entry"),
+    "log_leaf": _all(_derived(_CA_RECORDS), "tenant", "sequence", "place"),
+    "log_mark": _all(_derived(_TENANT_LIFE), "tenant", "sequence"),
+    "log_salt": {
+        **_all(_derived(_CA_RECORDS), "tenant", "sequence"),
+        "sealed": _customer(_CA_RECORDS, _SEALED_DISCLOSURES),
+    },
     "job": _all(
         _provider("while its issuer works"),
         "kind", "key", "tenant", "run_at", "owner", "leased_until", "tries",
@@ -254,6 +288,10 @@ FOLDERS: Mapping[str, Entry] = {
     "sealing.key": _provider("life of the platform"),
     "signer-reservations.jsonl": _provider(_CA_RECORDS),
     "negative-acts": _derived("90 days (--journal-days)", "journal key"),
+    "key-authorisations": _provider("until an operator deletes them", "sealing key"),
+    "log-heads": _public("for ever"),
+    "log-checkpoint": _public("for ever"),
+    "log-mirror": _public("for ever"),
     "signer.sock": _provider("one run"),
     "crl-check": _public("while its issuer works"),
     "disk-reserve": _provider("life of the node"),
@@ -267,6 +305,7 @@ QUEUES: Mapping[str, Entry] = {
     NOTICE_JOB: _provider(_TENANT_LIFE),
     BULK_JOB: _provider(_BULK),
     COMPARISON_JOB: _provider(_TENANT_LIFE),
+    TAKE_OVER_JOB: _provider("until the CA is taken over"),
 }
 
 KEYS: Mapping[str, Entry] = {

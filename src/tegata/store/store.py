@@ -17,12 +17,15 @@ from tegata.store.refused_keys import RefusedKeyReads, RefusedKeyWrites
 from tegata.store.registration import RegistrationReads, RegistrationWrites
 from tegata.store.revocation import RevocationReads, RevocationWrites
 from tegata.store.successions import SuccessionReads, SuccessionWrites
+from tegata.store.take_over import TakeOverReads, TakeOverWrites
 from tegata.store.tenancy import TenancyReads, TenancyWrites
+from tegata.store.transparency import LogReads, LogWrites
 from tegata.store.unit import ActJournal, Withdraw
 
 
 class Unit(
     KeyWrites,
+    TakeOverWrites,
     IssuanceWrites,
     RevocationWrites,
     RegistrationWrites,
@@ -33,12 +36,14 @@ class Unit(
     NoticeWrites,
     TenancyWrites,
     NodeWrites,
+    LogWrites,
 ):
     """A unit of work with the writes of every room."""
 
 
 class Store(
     KeyReads,
+    TakeOverReads,
     RevocationReads,
     RegistrationReads,
     RefusedKeyReads,
@@ -48,6 +53,7 @@ class Store(
     NoticeReads,
     TenancyReads,
     NodeReads,
+    LogReads,
 ):
     """Implements the stores of every room."""
 

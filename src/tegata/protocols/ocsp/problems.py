@@ -16,6 +16,7 @@ _LATER = {
     ProblemCode.SIGNER_UNAVAILABLE,
     ProblemCode.STORAGE_EXHAUSTED,
     ProblemCode.STORAGE_UNAVAILABLE,
+    ProblemCode.LOG_UNAVAILABLE,
     ProblemCode.OUTCOME_UNKNOWN,
     ProblemCode.OVERLOADED,
 }
@@ -36,10 +37,15 @@ _UNAUTHORIZED = {
     ProblemCode.CERTIFICATE_UNKNOWN,
 }
 _INTERNAL = {
+    ProblemCode.EVENT_UNKNOWN,
+    ProblemCode.LOG_NOT_SEQUENCED,
+    ProblemCode.LOG_INCONSISTENT,
     ProblemCode.ISSUER_EXISTS,
     ProblemCode.ISSUER_INACTIVE,
     ProblemCode.ISSUER_CERTIFICATE_REFUSED,
     ProblemCode.ISSUANCE_STOPPED,
+    ProblemCode.TAKE_OVER_UNKNOWN,
+    ProblemCode.TAKE_OVER_REFUSED,
     ProblemCode.PROFILE_INVALID,
     ProblemCode.PROFILE_BUILT_IN,
     ProblemCode.MAIL_UNAVAILABLE,
@@ -66,6 +72,7 @@ _INTERNAL = {
     ProblemCode.SERIAL_NOT_RESERVED,
     ProblemCode.KEY_PURPOSE_REFUSED,
     ProblemCode.KEY_ALGORITHM_REFUSED,
+    ProblemCode.KEY_NOT_AUTHORISED,
     ProblemCode.SERVER_KEY_REFUSED,
     ProblemCode.IDEMPOTENCY_MISMATCH,
     ProblemCode.IDEMPOTENCY_IN_PROGRESS,

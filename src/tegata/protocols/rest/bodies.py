@@ -11,6 +11,7 @@ from msgspec import Meta
 from tegata.issuance.model import IssuedCertificate, Issuer
 from tegata.issuance.serials import serial_text
 from tegata.issuance.shards import shard_url
+from tegata.kernel.event import base64url
 from tegata.pkix.certificate import encode_pem
 from tegata.registration.model import NO_SUCCESSION, CertificateEntry, RefusedKey, Succession
 from tegata.registration.notice import DAYS_DEFAULT
@@ -230,12 +231,15 @@ class TenantPage(msgspec.Struct):
 
 class EventBody(msgspec.Struct):
     """An audit event: its canonical octets (a JSON text), their SHA-256, and the disclosures of
-    its private fields, each of whose digest is among the event's commitments."""
+    its private fields, each of whose digest is among the event's commitments; the salt of its
+    leaf in the log (base64url), and the leaf's index, both null until it has them."""
 
     sequence: int
     canonical: str
     digest: str
     disclosures: list[str]
+    salt: str | None
+    index: int | None
 
 
 class EventPage(msgspec.Struct):
@@ -273,7 +277,7 @@ def certificate_body(
         not_before=instant_text(certificate.not_before),
         not_after=instant_text(certificate.not_after),
         status=status.status,
-        revocation=_revocation(status),
+        revocation=revocation_body(status),
         profile_version=certificate.profile_version,
         certificate=encode_pem("CERTIFICATE", certificate.der),
         chain=[encode_pem("CERTIFICATE", der) for der in issuer.chain],
@@ -298,12 +302,13 @@ def certificate_item(entry: CertificateEntry, successor: str | None) -> Certific
         not_before=instant_text(entry.not_before),
         not_after=instant_text(entry.not_after),
         status=entry.status.status,
-        revocation=_revocation(entry.status),
+        revocation=revocation_body(entry.status),
         successor=successor,
     )
 
 
-def _revocation(status: CertificateStatus) -> RevocationBody | None:
+def revocation_body(status: CertificateStatus) -> RevocationBody | None:
+    """When and why a certificate was revoked; None when it was not."""
     if status.revoked_at is None or status.reason is None:
         return None
     since = instant_text(status.invalid_since) if status.invalid_since is not None else None
@@ -346,4 +351,6 @@ def event_body(event: RecordedEvent) -> EventBody:
         canonical=event.canonical.decode(),
         digest=event.digest.hex(),
         disclosures=list(event.disclosures),
+        salt=base64url(event.salt) if event.salt is not None else None,
+        index=event.place,
     )

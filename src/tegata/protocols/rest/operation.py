@@ -15,6 +15,8 @@ from typing import Generic, TypeVar
 import msgspec
 
 from tegata.issuance.authorities import AuthorityService
+from tegata.issuance.take_over import TakeOverService
+from tegata.issuance.take_over_work import TakeOverWork
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.wording import choose_language
 from tegata.protocols.http import Request, Response
@@ -30,6 +32,7 @@ from tegata.revocation.service import RevocationService
 from tegata.tenancy.model import Action, Principal
 from tegata.tenancy.service import TenantService
 from tegata.tenancy.tokens import TokenService
+from tegata.transparency.service import LogService
 
 _LOG = logging.getLogger(__name__)
 BODY_MAXIMUM = 128 * 1024
@@ -48,10 +51,13 @@ class Services:
     server_keys: ServerKeyService
     bulk: BulkService
     authorities: AuthorityService
+    take_overs: TakeOverService
+    take_over_work: TakeOverWork
     profiles: ProfileService
     revocation: RevocationService
     refused_keys: RefusedKeyService
     notices: NoticeService
+    log: LogService
     base_url: str
 
 

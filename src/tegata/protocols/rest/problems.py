@@ -44,6 +44,8 @@ TABLE = {
         422, "The certificate is not one for this issuer"
     ),
     ProblemCode.ISSUANCE_STOPPED: HttpProblem(409, "Issuance is stopped"),
+    ProblemCode.TAKE_OVER_UNKNOWN: HttpProblem(404, "There is no such take-over"),
+    ProblemCode.TAKE_OVER_REFUSED: HttpProblem(422, "The CA cannot be taken over like this"),
     ProblemCode.POLICY_INCOMPLETE: HttpProblem(422, "The policy document lacks sections"),
     ProblemCode.POLICY_UNKNOWN: HttpProblem(404, "There is no such policy document"),
     ProblemCode.PROFILE_UNKNOWN: HttpProblem(404, "There is no such certificate profile"),
@@ -85,6 +87,9 @@ TABLE = {
     ProblemCode.KEY_ALGORITHM_REFUSED: HttpProblem(
         422, "The key cannot be of that algorithm, or cannot sign that way"
     ),
+    ProblemCode.KEY_NOT_AUTHORISED: HttpProblem(
+        403, "No operator has authorised the use of this key"
+    ),
     ProblemCode.SERVER_KEY_REFUSED: HttpProblem(
         422, "The platform does not make the key for this certificate"
     ),
@@ -97,6 +102,10 @@ TABLE = {
     ProblemCode.CONFLICT: HttpProblem(409, "Another request changed the same thing"),
     ProblemCode.SIGNER_UNAVAILABLE: HttpProblem(503, "Signing is not possible now"),
     ProblemCode.STORAGE_EXHAUSTED: HttpProblem(503, "There is no space for new work now"),
+    ProblemCode.EVENT_UNKNOWN: HttpProblem(404, "There is no such event"),
+    ProblemCode.LOG_NOT_SEQUENCED: HttpProblem(409, "The log does not cover this event yet"),
+    ProblemCode.LOG_INCONSISTENT: HttpProblem(500, "The log would not continue what was published"),
+    ProblemCode.LOG_UNAVAILABLE: HttpProblem(503, "The log cannot be read now"),
     ProblemCode.STORAGE_UNAVAILABLE: HttpProblem(503, "The database cannot be used now"),
     ProblemCode.OUTCOME_UNKNOWN: HttpProblem(503, "Whether the request was carried out is unknown"),
     ProblemCode.MAIL_UNAVAILABLE: HttpProblem(503, "Mail cannot be sent now"),
