@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from tegata.issuance.hierarchy import RESPONDER_RENEWAL
 from tegata.kernel.ids import IssuerId, TimestampAuthorityId
 from tegata.kernel.problem import Problem, ProblemCode
-from tegata.kernel.scope import platform_acts
+from tegata.kernel.scope import TenantScope, platform_acts
 from tegata.main.composition import Platform
 from tegata.profiles.catalogue import OCSP_RESPONDER
 from tegata.registration.bulk_model import BulkId
@@ -124,6 +124,12 @@ class Worker:
             else:
                 await self._platform.jobs.finish(job, again)
 
+    async def _compare_keys(self, scope: TenantScope) -> datetime:
+        refused = await self._platform.key_comparison.compare(scope)
+        if refused:
+            _LOG.error("%s has %d keys whose primes others share", scope.tenant, refused)
+        return NO_NEXT_UPDATE
+
     async def _perform(self, job: Job, now: datetime) -> datetime:
         """Do a job; when it is due again."""
         issuer = IssuerId(job.key)
@@ -147,6 +153,10 @@ class Worker:
             case jobs.BULK_JOB:
                 scope = platform_acts(job.tenant, "bulk")
                 return await self._platform.bulk_work.run(scope, BulkId(job.key))
+            case jobs.COMPARISON_JOB:
+                scope = platform_acts(job.tenant, "keys")
+                later = self._platform.key_comparison.postponed(scope)
+                return later or await self._compare_keys(scope)
             case jobs.TAKE_OVER_JOB:
                 scope = platform_acts(job.tenant, "take-over")
                 return await self._platform.take_over_work.run(scope, issuer)

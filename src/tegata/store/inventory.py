@@ -16,6 +16,7 @@ from tegata.store.discovery import Holdings
 from tegata.store.jobs import (
     ANCHOR_JOB,
     BULK_JOB,
+    COMPARISON_JOB,
     CRL_JOB,
     DELIVERY_JOB,
     DELTA_JOB,
@@ -120,7 +121,7 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         **_all(_public(_CA_RECORDS), "certificate", "bounds"),
     },
     "pending_issuer": {
-        **_all(_provider(_TENANT_LIFE), "tenant", "id", "signing_key", "created_at"),
+        **_all(_provider(_TENANT_LIFE), "tenant", "id", "signing_key", "predecessor", "created_at"),
         **_all(_customer(_TENANT_LIFE), "name", "subject", "request", "bounds"),
     },
     "issuer_certificate": _all(
@@ -239,7 +240,7 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         _derived(_TENANT_LIFE), "tenant", "spki_sha256", "ground", "created_at"
     ),
     "rsa_modulus": _all(
-        _derived(_TENANT_LIFE), "tenant", "modulus_sha256", "spki_sha256", "created_at"
+        _derived(_TENANT_LIFE), "tenant", "modulus_sha256", "modulus", "spki_sha256", "created_at"
     ),
     "notice_setting": {
         **_all(_customer(_TENANT_LIFE), "addresses", "days", "language"),
@@ -380,6 +381,7 @@ QUEUES: Mapping[str, Entry] = {
     BULK_JOB: _provider(_BULK),
     WATCH_JOB: _provider(_TENANT_LIFE),
     DELIVERY_JOB: _provider(_TENANT_LIFE),
+    COMPARISON_JOB: _provider(_TENANT_LIFE),
     TAKE_OVER_JOB: _provider("until the CA is taken over"),
 }
 
