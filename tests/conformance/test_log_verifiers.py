@@ -1,0 +1,110 @@
+"""Go's sumdb code and our single file on one log: both accept it, both refuse it after any flip.
+
+The log is written by tests/standalone/writer.py, from RFC 6962's own recursion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tegata.standalone import verify
+from tests.conformance.golang import build_sumdb, sumdb_accepts
+from tests.standalone.writer import Signer, WrittenLog, entry, flip
+
+ORIGIN = "log.example.test/log"
+
+
+@pytest.fixture(scope="module")
+def sumdb(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_sumdb(tmp_path_factory.mktemp("sumdb"))
+
+
+def written(size: int, folder: Path) -> WrittenLog:
+    log = WrittenLog(Signer(ORIGIN), [entry(number) for number in range(size)])
+    log.write(folder / "log")
+    return log
+
+
+def single_file_accepts(vkey: str, folder: Path, *options: str) -> bool:
+    code = verify.run(["--vkey", vkey, *options, "log", str(folder)])
+    assert code in (verify.VERIFIED, verify.TAMPERED, verify.CANNOT_TELL)
+    return code == verify.VERIFIED
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 255, 256, 257, 511, 512, 777])
+def test_both_accept_every_entry_and_all_that_came_before(
+    sumdb: Path, tmp_path: Path, size: int
+) -> None:
+    log = written(size, tmp_path)
+    older, options = [], []
+    for before in sorted({1, 2, size // 3, size // 2, 256, size - 1, size}):
+        if 1 <= before <= size:
+            file = tmp_path / f"checkpoint.{before}"
+            file.write_text(log.checkpoint(before))
+            older.append(file)
+            options += ["--before", str(file)]
+    assert sumdb_accepts(sumdb, log.signer.vkey, tmp_path / "log", *older)
+    assert single_file_accepts(log.signer.vkey, tmp_path / "log", *options)
+    growth = ["--vkey", log.signer.vkey, *options, "consistency", str(tmp_path / "log")]
+    assert verify.run(growth) == verify.VERIFIED
+
+
+def test_both_accept_a_log_with_three_levels_of_tiles(sumdb: Path, tmp_path: Path) -> None:
+    log = written(70_000, tmp_path)
+    assert (tmp_path / "log/tile/0/273.p/112").stat().st_size == 112 * 32
+    assert (tmp_path / "log/tile/2/000.p/1").is_file()
+    assert sumdb_accepts(sumdb, log.signer.vkey, tmp_path / "log")
+    assert single_file_accepts(log.signer.vkey, tmp_path / "log")
+
+
+@pytest.mark.parametrize("before", [1, 4, 255, 256, 300])
+def test_both_refuse_a_log_that_does_not_continue_an_older_one(
+    sumdb: Path, tmp_path: Path, before: int
+) -> None:
+    log = written(300, tmp_path)
+    forged = WrittenLog(log.signer, [entry(1000), *log.entries[1:]])
+    file = tmp_path / "before"
+    file.write_text(forged.checkpoint(before))
+    assert not sumdb_accepts(sumdb, log.signer.vkey, tmp_path / "log", file)
+    assert not single_file_accepts(log.signer.vkey, tmp_path / "log", "--before", str(file))
+
+
+def places(folder: Path, step: int) -> Iterator[tuple[Path, int]]:
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            length = file.stat().st_size
+            yield from ((file, at) for at in sorted({*range(0, length, step), length - 1}))
+
+
+@pytest.mark.parametrize(("size", "step"), [(5, 1), (300, 491)])
+def test_both_refuse_a_flipped_bit_anywhere(
+    sumdb: Path, tmp_path: Path, size: int, step: int
+) -> None:
+    log = written(size, tmp_path)
+    seen = set()
+    for file, at in places(tmp_path / "log", step):
+        flip(file, at)
+        assert not sumdb_accepts(sumdb, log.signer.vkey, tmp_path / "log"), (file, at)
+        code = verify.run(["--vkey", log.signer.vkey, "log", str(tmp_path / "log")])
+        assert code == verify.TAMPERED, (file, at)
+        flip(file, at)
+        seen.add(file)
+    assert len(seen) == (3 if size == 5 else 6)
+    assert sumdb_accepts(sumdb, log.signer.vkey, tmp_path / "log")
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 256, 300])
+def test_both_accept_a_proof_file_and_neither_one_of_another_leaf(
+    sumdb: Path, tmp_path: Path, size: int
+) -> None:
+    log = written(size, tmp_path)
+    for index in sorted({0, size // 2, size - 1}):
+        file = tmp_path / f"{index}.tlog-proof"
+        file.write_text(log.proof(index))
+        for shown, expected in ((log.entries[index], True), (entry(1000), False)):
+            assert sumdb_accepts(sumdb, log.signer.vkey, "proof", file, shown.hex()) is expected
+            own = ["--vkey", log.signer.vkey, "proof", str(file), "--entry", shown.hex()]
+            assert verify.run(own) == (verify.VERIFIED if expected else verify.TAMPERED)
