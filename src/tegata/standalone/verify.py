@@ -699,12 +699,16 @@ def read_tile(source: Any, level: int, number: int, width: int) -> list[bytes]:
     return [octets[at : at + HASH] for at in range(0, wanted, HASH)]
 
 
-def read_bundle(source: Any, number: int, width: int) -> bytes:
-    """The octets of an entry bundle; may hold more entries than `width`."""
+def read_bundle(source: Any, number: int, width: int, length: int | None) -> list[bytes]:
+    """The first `width` entries of a bundle, each of `length` octets (None: of any)."""
     name, octets = _read_either(source, "entries", number, width, MAX_BUNDLE)
     if len(octets) > MAX_BUNDLE:
         raise TamperedError("entries.oversize", f"{name}: more than {MAX_BUNDLE} octets")
-    return octets
+    entries = parse_bundle(octets, width, length, name)
+    whole = name == tile_path("entries", number, width)
+    if whole and len(octets) != sum(map(len, entries)) + 2 * width:
+        raise TamperedError("entries.oversize", f"{name}: more than {width} entries")
+    return entries
 
 
 def _read_either(source: Any, level: str, number: int, width: int, limit: int) -> tuple[str, bytes]:
@@ -779,23 +783,16 @@ class LogTree:
         with concurrent.futures.ThreadPoolExecutor(self._source.parallel) as pool:
             waiting = [pool.submit(self._read, number) for number in range(min(ahead, count))]
             for number in range(count):
-                octets, tile = waiting.pop(0).result()
+                entries, tile = waiting.pop(0).result()
                 following = number + ahead
                 if following < count:
                     waiting.append(pool.submit(self._read, following))
-                width = TILE if number < self._full else self._rest
-                name = tile_path("entries", number, width)
-                entries = parse_bundle(octets, width, self._length, name)
-                if width == TILE and len(octets) != sum(map(len, entries)) + 2 * TILE:
-                    raise TamperedError("entries.oversize", f"{name}: more than {TILE} entries")
                 yield number, [leaf_hash(entry) for entry in entries], tile
 
-    def _read(self, number: int) -> tuple[bytes, list[bytes]]:
+    def _read(self, number: int) -> tuple[list[bytes], list[bytes]]:
         width = TILE if number < self._full else self._rest
-        return (
-            read_bundle(self._source, number, width),
-            read_tile(self._source, 0, number, width),
-        )
+        entries = read_bundle(self._source, number, width, self._length)
+        return entries, read_tile(self._source, 0, number, width)
 
     def _take(
         self, number: int, entries: list[bytes], tile: list[bytes], old_sizes: Sequence[int]
@@ -1168,21 +1165,21 @@ class Memory:
         name = hashlib.sha256(checkpoint.origin.encode()).hexdigest() + ".checkpoint"
         self._put(name, checkpoint.octets)
 
-    def record(self) -> tuple[str, int, str] | None:
-        """Tenant, number and digest of the last verified event."""
-        octets = self._get("events.json")
+    def record(self, tenant: str) -> tuple[int, str] | None:
+        """Number and digest of the last verified event of a tenant."""
+        octets = self._get(_record_name(tenant))
         if octets is None:
             return None
         try:
             kept = json.loads(octets)
-            return str(kept["tenant"]), int(kept["sequence"]), str(kept["digest"])
+            return int(kept["sequence"]), str(kept["digest"])
         except (ValueError, KeyError, TypeError) as error:
-            raise CannotTellError(f"events.json in {self._folder}: {error!r}") from error
+            raise CannotTellError(f"what {self._folder} has of {tenant}: {error!r}") from error
 
     def keep_record(self, record: Record) -> None:
         """Keep where a verified record ended."""
         kept = {"tenant": record.tenant, "sequence": record.sequence, "digest": record.digest}
-        self._put("events.json", json.dumps(kept).encode())
+        self._put(_record_name(record.tenant or ""), json.dumps(kept).encode())
 
     def _get(self, name: str) -> bytes | None:
         if self._folder is None or not (self._folder / name).exists():
@@ -1199,6 +1196,10 @@ class Memory:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self._folder / name)
+
+
+def _record_name(tenant: str) -> str:
+    return hashlib.sha256(tenant.encode()).hexdigest() + ".record"
 
 
 def _older(options: argparse.Namespace, policy: Policy, scope: Scope) -> list[Checkpoint]:
@@ -1303,25 +1304,14 @@ def verify_events(options: argparse.Namespace, scope: Scope) -> str:
     """A tenant's own record."""
     context = _context(options)
     where = options.log or (context["public"] + "/log" if "public" in context else None)
-    memory = Memory(options.remember)
-    kept = memory.record()
     if options.file:
         events = iter(parse_export(_read_file(options.file)))
-    elif {"api", "tls_ca", "public"} <= context.keys():
-        # From the last one known, to see that it is still the same.
+    elif {"api", "tls_ca"} <= context.keys():
         events = Api(context, options.token_file).events(0, options.wait)
     else:
         raise CannotTellError("give a file of events, or --context of a running platform")
-    record, leaves = Record(), []
-    for event in events:
-        record.take(event)
-        leaves.append((event.sequence, event.index, event.entry()))
-        if kept is not None and event.sequence == kept[1] and event.digest != kept[2]:
-            raise TamperedError("events.rewritten", f"event {kept[1]} was another one before")
-    if kept is not None and (record.tenant, record.sequence) < (kept[0], kept[1]):
-        raise TamperedError("events.cut", f"{kept[1]} events were there before")
-    if not leaves:
-        raise CannotTellError("there is no event")
+    memory = Memory(options.remember)
+    record, leaves = _require_chain(events, memory)
     scope.add(f"events 1 to {record.sequence} of {record.tenant}: digests, chain, no gap")
     scope.add(f"{record.disclosed} disclosed values: each the committed one")
     if record.withheld:
@@ -1329,9 +1319,29 @@ def verify_events(options: argparse.Namespace, scope: Scope) -> str:
     if where is None:
         raise CannotTellError("whether the log has these events: give --log")
     checkpoint = _require_leaves(options, scope, open_source(where), leaves)
-    memory.keep_record(record)
-    memory.keep_checkpoint(checkpoint)
+    if not scope.doubts:
+        memory.keep_record(record)
+        memory.keep_checkpoint(checkpoint)
     return f"{record.tenant}: {record.sequence} events, {record.refused} of them refusals"
+
+
+def _require_chain(
+    events: Iterator[Event], memory: Memory
+) -> tuple[Record, list[tuple[int, int | None, bytes]]]:
+    """A record from its first event on, which must contain what is remembered of it."""
+    record, leaves, kept = Record(), [], None
+    for event in events:
+        record.take(event)
+        leaves.append((event.sequence, event.index, event.entry()))
+        if event.sequence == 1:
+            kept = memory.record(str(record.tenant))
+        if kept is not None and event.sequence == kept[0] and event.digest != kept[1]:
+            raise TamperedError("events.rewritten", f"event {kept[0]} was another one before")
+    if kept is not None and record.sequence < kept[0]:
+        raise TamperedError("events.cut", f"{kept[0]} events were there before")
+    if not leaves:
+        raise CannotTellError("there is no event")
+    return record, leaves
 
 
 def _require_leaves(
