@@ -10,6 +10,8 @@ from typing import Final
 Table = Mapping[str, str]
 
 FILES_OVER_BUDGET: Final[Table] = {
+    "standalone/verify.py": "one file that a customer downloads; it may import nothing of ours",
+    "standalone/witness.py": "one file that a customer downloads; it may import nothing of ours",
     "store/migrations/versions/0001_first.py": "all tables as they were first made",
 }
 
@@ -21,6 +23,9 @@ FUNCTIONS_OVER_BUDGET: Final[Table] = {
 # Optional drivers and whatever else must not be imported before it is used (cli/ is free to).
 IMPORTS_INSIDE_FUNCTIONS: Final[Table] = {}
 
-CLOCK_AND_CHANCE: Final[Table] = {}
+CLOCK_AND_CHANCE: Final[Table] = {
+    "standalone/witness.py::secrets": "makes its key on the customer's machine, from its chance",
+    "standalone/witness.py::time.time": "dates a cosignature; a test gives the instant itself",
+}
 
 REGISTRY_HOSTS: Final[Table] = {}

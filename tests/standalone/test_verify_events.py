@@ -316,6 +316,8 @@ def test_a_false_cosignature_of_a_known_witness_is_tampering(
         f"witness a {WITNESSES[0].vkey}\ngroup g any g\nquorum g\n",
         f"witness a {WITNESSES[0].vkey}\ngroup g any none\nquorum g\n",
         "group g any\nquorum none\n",
+        f"witness a {SIGNER.vkey}\nquorum a\n",
+        f"log {WITNESSES[0].vkey}\nquorum none\n",
         "quorum none\r\n",
     ],
 )

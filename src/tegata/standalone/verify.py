@@ -340,10 +340,12 @@ class _PolicyReader:
     def read(self, words: list[str]) -> None:
         kind, rest = words[0], words[1:]
         if kind == "log" and len(rest) in (1, 2):
-            self.logs.append(self._new_key(rest[0], (key.public for key in self.logs)))
+            known = (key.public for key in self.logs)
+            self.logs.append(self._new_key(rest[0], known, (ED25519, MLDSA)))
         elif kind == "witness" and len(rest) in (2, 3):
             known = (key.public for key in self.witnesses.values())
-            self.witnesses[self._new_name(rest[0])] = self._new_key(rest[1], known)
+            key = self._new_key(rest[1], known, (COSIGNATURE, MLDSA))
+            self.witnesses[self._new_name(rest[0])] = key
         elif kind == "group" and len(rest) >= 3:
             self._read_group(rest[0], rest[1], rest[2:])
         elif kind == "quorum" and len(rest) == 1 and not self.has_quorum:
@@ -373,8 +375,10 @@ class _PolicyReader:
             raise ValueError(f"{name} is not defined before")
         return name
 
-    def _new_key(self, text: str, known: Iterator[bytes]) -> Key:
+    def _new_key(self, text: str, known: Iterator[bytes], types: tuple[int, int]) -> Key:
         key = parse_vkey(text.encode("latin-1").decode("utf-8"))
+        if key.type not in types:
+            raise ValueError(f"a key of type {key.type} does not sign as this line says")
         if key.public in known:
             raise ValueError("the same public key twice")
         return key
