@@ -68,6 +68,10 @@ class ProblemCode(StrEnum):
     STORAGE_EXHAUSTED = "storage.exhausted"
     STORAGE_UNAVAILABLE = "storage.unavailable"
     OUTCOME_UNKNOWN = "outcome.unknown"
+    LOG_INCONSISTENT = "log.inconsistent"
+    LOG_NOT_SEQUENCED = "log.not-sequenced"
+    LOG_UNAVAILABLE = "log.unavailable"
+    EVENT_UNKNOWN = "event.unknown"
     MAIL_UNAVAILABLE = "mail.unavailable"
     OVERLOADED = "overloaded"
 

@@ -22,6 +22,7 @@ from tegata.main.bootstrap import ApiTls, Demo, ensure_demo, ensure_platform
 from tegata.main.composition import Platform, compose
 from tegata.main.crl_watch import CrlWatch
 from tegata.main.listener import Listener, bind
+from tegata.main.log import open_log, require_log
 from tegata.main.orphans import report_orphans
 from tegata.main.restore import RestoreWatch, note_blocks, recover, replace_stale_lists
 from tegata.main.settings import Address, Settings, SettingsError, require_safe
@@ -32,9 +33,12 @@ from tegata.protocols.http import Application, PlainApplication
 from tegata.protocols.ocsp.endpoints import OcspDoor
 from tegata.protocols.repository.endpoints import RepositoryDoor
 from tegata.protocols.rest.application import RestApplication
+from tegata.protocols.rest.log import log_keys
 from tegata.protocols.rest.operation import Services
+from tegata.protocols.tlog.endpoints import TlogDoor
 from tegata.store.key_list import KeyListError
 from tegata.store.migrate import migrate_postgres
+from tegata.transparency.service import LogService
 
 _LOG = logging.getLogger(__name__)
 # File descriptors that are not connections: database, logs, signer, libraries.
@@ -60,6 +64,7 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     signer = SignerSupervisor(settings)
     await signer.start()
     platform = await compose(settings, sockets.public_url, signer.socket)
+    await require_log(platform, settings)
     await _settle(platform, settings, stop)
     tls = ApiTls(
         platform, await ensure_platform(platform, settings.data), settings.data, sockets.api
@@ -68,7 +73,8 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     await _load_key_list(platform)
     await report_orphans(platform)
     demo = await ensure_demo(platform, settings.data) if settings.demo else None
-    listeners = _listeners(platform, settings, sockets, tls.context)
+    log = await open_log(platform, settings, sockets.public_url)
+    listeners = _listeners(platform, settings, sockets, tls.context, log.service)
     worker = Worker(platform, _upkeep(platform, settings, tls))
     restore = RestoreWatch(platform, stop)
     watches = StatusWatch(platform), restore, CrlWatch(platform, sockets.public_url, settings.data)
@@ -77,7 +83,8 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     worker.start()
     for watch in watches:
         await watch.start()
-    context = _context(settings.data, sockets, demo)
+    await log.start()
+    context = _context(settings.data, sockets, demo, log.service)
     _write_context(settings.data / "context.json", context)
     (ready or _announce)(context)
     try:
@@ -89,6 +96,7 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
         await worker.stop()
         for watch in watches:
             await watch.stop()
+        await log.stop(served=not restore.refused)
         if platform.mailer is not None:
             platform.mailer.close()
         await _close(platform, settings, served=not restore.refused)
@@ -132,7 +140,11 @@ class Sockets:
 
 
 def _listeners(
-    platform: Platform, settings: Settings, sockets: Sockets, tls: ssl.SSLContext
+    platform: Platform,
+    settings: Settings,
+    sockets: Sockets,
+    tls: ssl.SSLContext,
+    log: LogService,
 ) -> tuple[Listener, ...]:
     services = Services(
         platform.tokens,
@@ -146,10 +158,11 @@ def _listeners(
         platform.revocation,
         platform.refused_keys,
         platform.notices,
+        log,
         sockets.api_url,
     )
     clock, maximum, timeout = platform.clock, _connections_allowed(), settings.request_timeout
-    rest, public = RestApplication(services), public_application(platform)
+    rest, public = RestApplication(services), public_application(platform, log)
     return (
         Listener(rest, sockets.api_socket, clock, maximum, timeout, tls),
         Listener(public, sockets.public_socket, clock, maximum, timeout),
@@ -174,7 +187,7 @@ def _upkeep(platform: Platform, settings: Settings, tls: ApiTls) -> Upkeep:
     return upkeep
 
 
-def public_application(platform: Platform) -> Application:
+def public_application(platform: Platform, log: LogService) -> Application:
     """What is served in plain HTTP: nothing that the table does not name."""
     ocsp = OcspDoor(platform.ocsp, platform.presigned, platform.clock)
     repository = RepositoryService(
@@ -184,6 +197,7 @@ def public_application(platform: Platform) -> Application:
         *ocsp.routes(),
         *CrlDoor(platform.crls).routes(),
         *RepositoryDoor(repository).routes(),
+        *TlogDoor(log).routes(),
     )
     for route in routes:
         if plain_route(route.path) is None:
@@ -249,13 +263,17 @@ def _connections_allowed() -> int:
     return max((hard - _DESCRIPTORS_KEPT) // 2, 64)
 
 
-def _context(data: Path, sockets: Sockets, demo: Demo | None) -> Context:
+def _context(data: Path, sockets: Sockets, demo: Demo | None, log: LogService) -> Context:
+    keys = log_keys(log)
     context: dict[str, str | bool] = {
         "ready": True,
         "api": sockets.api_url,
         "public": sockets.public_url,
         "tls_ca": str((data / "tls" / "ca.pem").resolve()),
+        "log_vkey": keys.vkey,
     }
+    if keys.vkey_mldsa is not None:
+        context["log_vkey_mldsa"] = keys.vkey_mldsa
     if demo is not None:
         context |= {
             "token_file": str(demo.token_file.resolve()),

@@ -81,6 +81,16 @@ from tegata.store.key_list import KeyListError, build_key_list
     multiple=True,
     help="Wait no longer for the journal of a node that is gone; recorded.",
 )
+@click.option(
+    "--log-mirror",
+    type=click.Path(path_type=Path),
+    help="A folder that mirrors the Merkle log as static files.",
+)
+@click.option(
+    "--log-policy",
+    type=click.Path(path_type=Path),
+    help="A tlog-policy file; its witnesses are asked to cosign.",
+)
 @click.option("--smtp", help="A mail server: smtp://HOST:PORT (STARTTLS) or smtps://HOST:PORT.")
 @click.option("--smtp-from", help="The address that notices come from.")
 @click.option("--smtp-user", help="The name to log in with.")
@@ -112,6 +122,8 @@ def serve_command(
     smtp_user: str | None,
     smtp_password_file: Path | None,
     smtp_ca: Path | None,
+    log_mirror: Path | None,
+    log_policy: Path | None,
     request_timeout: float,
 ) -> None:
     """Run the platform; print one JSON line when ready."""
@@ -134,6 +146,8 @@ def serve_command(
             accept_journal_loss=accept_journal_loss,
             write_off_nodes=write_off_nodes,
             smtp=parse_smtp(smtp, smtp_from, smtp_user, smtp_password_file, smtp_ca),
+            log_mirror=log_mirror,
+            log_policy=log_policy,
             request_timeout=request_timeout,
         )
     except SettingsError as error:

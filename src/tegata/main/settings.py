@@ -100,6 +100,8 @@ class Settings:
     accept_journal_loss: bool = False
     write_off_nodes: tuple[str, ...] = ()
     smtp: SmtpServer | None = None
+    log_mirror: Path | None = None
+    log_policy: Path | None = None
     names: tuple[str, ...] = field(default=())
 
     @property

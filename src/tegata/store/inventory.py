@@ -220,6 +220,19 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         "disclosures": _customer(_CA_RECORDS, _SEALED_DISCLOSURES),
     },
     "audit_head": _all(_derived(_TENANT_LIFE), "tenant", "sequence", "digest"),
+    "log_head": _all(
+        _public("for ever"),
+        "name", "origin", "size", "fence", "owner", "leased_until", "note", "note_size",
+    ),
+    "log_tile": _all(_public("for ever"), "level", "number", "octets"),
+    "log_queue": _all(_derived("until it has a place, about a second"), "tenant", "sequence",
+                      "entry"),
+    "log_leaf": _all(_derived(_CA_RECORDS), "tenant", "sequence", "place"),
+    "log_mark": _all(_derived(_TENANT_LIFE), "tenant", "sequence"),
+    "log_salt": {
+        **_all(_derived(_CA_RECORDS), "tenant", "sequence"),
+        "sealed": _customer(_CA_RECORDS, _SEALED_DISCLOSURES),
+    },
     "job": _all(
         _provider("while its issuer works"),
         "kind", "key", "tenant", "run_at", "owner", "leased_until", "tries",
@@ -246,6 +259,8 @@ FOLDERS: Mapping[str, Entry] = {
     "sealing.key": _provider("life of the platform"),
     "signer-reservations.jsonl": _provider(_CA_RECORDS),
     "negative-acts": _derived("90 days (--journal-days)", "journal key"),
+    "log-heads": _public("for ever"),
+    "log-checkpoint": _public("for ever"),
     "signer.sock": _provider("one run"),
     "crl-check": _public("while its issuer works"),
     "disk-reserve": _provider("life of the node"),

@@ -18,6 +18,7 @@ from tegata.store.registration import RegistrationReads, RegistrationWrites
 from tegata.store.revocation import RevocationReads, RevocationWrites
 from tegata.store.successions import SuccessionReads, SuccessionWrites
 from tegata.store.tenancy import TenancyReads, TenancyWrites
+from tegata.store.transparency import LogReads, LogWrites
 from tegata.store.unit import ActJournal, Withdraw
 
 
@@ -33,6 +34,7 @@ class Unit(
     NoticeWrites,
     TenancyWrites,
     NodeWrites,
+    LogWrites,
 ):
     """A unit of work with the writes of every room."""
 
@@ -48,6 +50,7 @@ class Store(
     NoticeReads,
     TenancyReads,
     NodeReads,
+    LogReads,
 ):
     """Implements the stores of every room."""
 

@@ -30,6 +30,7 @@ from tegata.revocation.service import RevocationService
 from tegata.tenancy.model import Action, Principal
 from tegata.tenancy.service import TenantService
 from tegata.tenancy.tokens import TokenService
+from tegata.transparency.service import LogService
 
 _LOG = logging.getLogger(__name__)
 BODY_MAXIMUM = 128 * 1024
@@ -52,6 +53,7 @@ class Services:
     revocation: RevocationService
     refused_keys: RefusedKeyService
     notices: NoticeService
+    log: LogService
     base_url: str
 
 
