@@ -1142,9 +1142,12 @@ def _show_unpinned(options: argparse.Namespace, octets: bytes) -> NoReturn:
     context = _context(options)
     if "api" in context and "tls_ca" in context:
         tls = ssl.create_default_context(cafile=context["tls_ca"])
-        for line in Web(context["api"], tls).read("v1/log/vkey", MAX_NOTE).decode().split():
-            key = parse_vkey(line)
-            print(f"key: {key.text}\nits SHA-256 fingerprint: {key.fingerprint}")
+        answer = Web(context["api"], tls).read("v1/log/vkey", MAX_NOTE)
+        try:
+            key = parse_vkey(json.loads(answer)["vkey"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CannotTellError(f"the platform's answer has no key: {error!r}") from error
+        print(f"key: {key.text}\nits SHA-256 fingerprint: {key.fingerprint}")
     else:
         for signature in parse_checkpoint(octets).note.signatures:
             print(f"signed as: {signature.name}, key id {signature.key_id.hex()}")
