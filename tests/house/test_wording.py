@@ -11,6 +11,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
+from tegata.cli import audit_wording
 from tegata.kernel.wording import LANGUAGES, choose_language, translate
 from tegata.main import quickstart
 from tegata.profiles.document_errors import MESSAGES
@@ -96,8 +97,14 @@ def test_every_text_of_the_repository_is_translated(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
+def test_everything_that_an_audit_says_is_translated(language: str) -> None:
+    texts = audit_wording.TEXTS
+    assert [text for text in texts if translate(text, language) == text] == []
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
 def test_the_catalogue_has_no_text_that_nobody_says(language: str) -> None:
-    pages = {*TEXTS, *STATE_TEXTS}
+    pages = {*TEXTS, *STATE_TEXTS, *audit_wording.TEXTS}
     said = problem_titles() | quick_start_titles() | document_texts() | set(NOTICE_TEXTS) | pages
     assert keys(language) - said == set()
 
