@@ -201,7 +201,7 @@ def test_withheld_values_are_no_tampering_and_are_counted(
 ) -> None:
     world.items[2]["disclosures"] = []
     assert world.run() == verify.VERIFIED
-    assert "1 further values are withheld" in capsys.readouterr().out
+    assert "not in scope: 1 values that are withheld" in capsys.readouterr().out
 
 
 def test_a_record_whose_end_is_cut_off_is_seen_by_who_remembers(

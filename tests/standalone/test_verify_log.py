@@ -40,7 +40,7 @@ def outcome(
     code = verify.run(["--vkey", vkey, *options, "log", str(log)])
     printed = capsys.readouterr().out
     assert "Scope of this run:" in printed
-    assert "not in scope: ML-DSA signatures, time-stamp tokens" in printed
+    assert "  not in scope: ML-DSA signatures\n  not in scope: time-stamp tokens\n" in printed
     return code, printed.rstrip().splitlines()[-1]
 
 
@@ -68,6 +68,13 @@ def flipped(name: str, at: int = 0) -> Callable[[Path], object]:
     return lambda log: flip(log / name, at)
 
 
+def change_signature(log: Path) -> None:
+    """Another base64 digit in the middle of the log's signature."""
+    octets = bytearray((log / "checkpoint").read_bytes())
+    octets[150] = ord("B") if octets[150] == ord("A") else ord("A")
+    (log / "checkpoint").write_bytes(octets)
+
+
 ROOT = tree_hash(ENTRIES)
 TAMPERINGS: dict[str, tuple[Callable[[Path], object], str]] = {
     "an entry is changed": (flipped("tile/entries/001", 2 + 34 * 7), "leaf.altered: entry 263"),
@@ -85,7 +92,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], object], str]] = {
         "tile.altered: tile/1/000.p/2: hash 1",
     ),
     "the size is changed": (flipped("checkpoint", len(ORIGIN) + 3), "signature.invalid"),
-    "the signature is changed": (flipped("checkpoint", 150), "signature.invalid"),
+    "the signature is changed": (change_signature, "signature.invalid"),
     "the root is another one": (
         signed_text(checkpoint_text(ORIGIN, SIZE, bytes(32))),
         "root.mismatch",

@@ -389,11 +389,16 @@ class Scope:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.left_out: list[str] = []
         self.doubts: list[str] = []
 
     def add(self, text: str) -> None:
         """Note something that was checked."""
         self.lines.append(text)
+
+    def leave_out(self, text: str) -> None:
+        """Note something beside the scope."""
+        self.left_out.append(text)
 
     def doubt(self, text: str) -> None:
         """Note something that should have been checked and could not be."""
@@ -408,10 +413,8 @@ def open_checkpoint(octets: bytes, policy: Policy, scope: Scope, what: str) -> C
         names = ", ".join(sorted({key.name for key in policy.logs}))
         raise TamperedError("origin.wrong", f"{what} is of {checkpoint.origin}, not of {names}")
     verified: list[Key] = []
-    beyond = 0
     for key, signature in _by_known_keys(checkpoint.note, (*logs, *policy.witnesses.values())):
         if key.type == MLDSA:
-            beyond += 1
             continue
         seconds = _require_signature(checkpoint, key, signature, what)
         verified.append(key)
@@ -421,9 +424,9 @@ def open_checkpoint(octets: bytes, policy: Policy, scope: Scope, what: str) -> C
         if any(key.type == MLDSA for key in logs):
             raise CannotTellError("the log's pinned key is ML-DSA; pin its Ed25519 key for this")
         raise TamperedError("key.unknown", f"{what} has no signature by a pinned key of the log")
-    others = len(checkpoint.note.signatures) - len(verified) - beyond
-    if others or beyond:
-        scope.add(f"{what}: not checked: {others} signatures of keys not pinned, {beyond} ML-DSA")
+    others = len(checkpoint.note.signatures) - len(verified)
+    if others:
+        scope.leave_out(f"{what}: {others} signatures by keys that are not pinned, or ML-DSA")
     _require_quorum(policy, verified, scope, what)
     return checkpoint
 
@@ -1322,7 +1325,7 @@ def verify_events(options: argparse.Namespace, scope: Scope) -> str:
     scope.add(f"events 1 to {record.sequence} of {record.tenant}: digests, chain, no gap")
     scope.add(f"{record.disclosed} disclosed values: each the committed one")
     if record.withheld:
-        scope.add(f"{record.withheld} further values are withheld; what they are was not looked at")
+        scope.leave_out(f"{record.withheld} values that are withheld")
     if where is None:
         raise CannotTellError("whether the log has these events: give --log")
     checkpoint = _require_leaves(options, scope, open_source(where), leaves)
@@ -1430,7 +1433,8 @@ def _print_scope(scope: Scope) -> None:
         print(f"  checked: {line}")
     for line in scope.doubts:
         print(f"  NOT checked: {line}")
-    print("  not in scope: ML-DSA signatures, time-stamp tokens, keys that are not pinned")
+    for line in [*scope.left_out, "ML-DSA signatures", "time-stamp tokens"]:
+        print(f"  not in scope: {line}")
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

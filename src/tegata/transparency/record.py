@@ -58,10 +58,11 @@ class RecordCheck:
             raise Tampered("event.altered", place)
         if event.sequence != self.sequence + 1:
             raise Tampered("events.gap", f"{self.sequence}, {event.sequence}")
+        if self.tenant is not None and facts["tenant"] != self.tenant:
+            raise Tampered("events.chain", place)
         if hashlib.sha256(event.canonical).hexdigest() != event.digest:
             raise Tampered("event.altered", place)
-        other = self.tenant is not None and facts["tenant"] != self.tenant
-        if facts["previous"] != self.digest or other:
+        if facts["previous"] != self.digest:
             raise Tampered("events.chain", place)
         private = _disclosed(event, facts)
         self.sequence, self.digest = event.sequence, event.digest
