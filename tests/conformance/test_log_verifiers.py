@@ -1,17 +1,20 @@
 """Go's sumdb code and our single file on one log: both accept it, both refuse it after any flip.
 
-The log is written by tests/standalone/writer.py, from RFC 6962's own recursion.
+First a log that tests/standalone/writer.py writes, from RFC 6962's own recursion; then the
+platform's, while it is busy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tegata.standalone import verify
 from tests.conformance.golang import build_sumdb, sumdb_accepts
+from tests.conformance.running import TEGATA, Running, run, running, until
 from tests.standalone.writer import Signer, WrittenLog, entry, flip
 
 ORIGIN = "log.example.test/log"
@@ -108,3 +111,62 @@ def test_both_accept_a_proof_file_and_neither_one_of_another_leaf(
             assert sumdb_accepts(sumdb, log.signer.vkey, "proof", file, shown.hex()) is expected
             own = ["--vkey", log.signer.vkey, "proof", str(file), "--entry", shown.hex()]
             assert verify.run(own) == (verify.VERIFIED if expected else verify.TAMPERED)
+
+
+ISSUERS = 4
+EACH = 90
+
+
+def test_go_and_both_of_ours_accept_what_the_platform_wrote_under_load(
+    sumdb: Path, tmp_path: Path
+) -> None:
+    mirror = tmp_path / "mirror"
+    with running(tmp_path, "--log-mirror", str(mirror)) as platform:
+        vkey = platform.context["log_vkey"]
+        older: list[Path] = []
+
+        def keep() -> int:
+            octets = platform.get(f"{platform.public}/log/checkpoint")
+            size = verify.parse_checkpoint(octets).size
+            file = tmp_path / f"checkpoint.{size}"
+            if not file.exists():
+                file.write_bytes(octets)
+                older.append(file)
+            return size
+
+        before = keep()
+        with ThreadPoolExecutor(ISSUERS) as pool:
+            work = [pool.submit(_issue, platform, number) for number in range(ISSUERS)]
+            while not all(each.done() for each in work):
+                keep()
+                # A customer who looks at a log that grows meanwhile.
+                assert single_file_accepts_web(vkey, platform.public)
+            for each in work:
+                each.result()
+        until(lambda: keep() >= before + ISSUERS * EACH, 30, "the leaves of all events")
+        platform.stop()
+    assert len(older) > 3
+    assert verify.parse_checkpoint((mirror / "checkpoint").read_bytes()).size > 256
+    assert sumdb_accepts(sumdb, vkey, mirror, *older)
+    options = [part for file in older for part in ("--before", str(file))]
+    assert single_file_accepts(vkey, mirror, *options)
+    said = run(TEGATA, "audit", "verify", "--vkey", vkey, "--log", mirror, *options)
+    assert "VERIFIED" in said
+    for file in sorted(mirror.rglob("*")):
+        # Edges of earlier checkpoints stay in a mirror, and belong to no later one.
+        if file.is_file() and file.name in {"checkpoint", "000"}:
+            # Inside what Ed25519 signs, or its signature: Go's code knows no ML-DSA cosignature.
+            at = min(file.stat().st_size // 2, 150)
+            flip(file, at)
+            assert not sumdb_accepts(sumdb, vkey, mirror), file
+            assert not single_file_accepts(vkey, mirror), file
+            flip(file, at)
+
+
+def _issue(platform: Running, number: int) -> None:
+    for each in range(EACH):
+        platform.issue(f"n{number}-{each}.example.test")
+
+
+def single_file_accepts_web(vkey: str, public: str) -> bool:
+    return verify.run(["--vkey", vkey, "log", f"{public}/log"]) == verify.VERIFIED
