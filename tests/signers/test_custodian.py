@@ -98,16 +98,7 @@ def signer(tmp_path: Path) -> Iterator[Signer]:
     sealer = RecordSealer(FileSealingRoot(bytes(32)), randomness)
     reservations = Reservations(tmp_path / "journal", clock, randomness, sealer)
     heads = TreeHeads(tmp_path / "heads")
-    yield Signer(
-        Custodian(
-            SoftwareBackEnd(),
-            sealer,
-            reservations,
-            clock,
-            randomness,
-            TreeHeads(tmp_path / "heads"),
-        )
-    )
+    yield Signer(Custodian(SoftwareBackEnd(), sealer, reservations, clock, randomness, heads))
     reservations.close()
 
 

@@ -69,9 +69,7 @@ def custodian(back_end: SlowBackEnd, tmp_path: Path) -> Iterator[Custodian]:
     sealer = RecordSealer(FileSealingRoot(bytes(32)), randomness)
     reservations = Reservations(tmp_path / "journal", clock, randomness, sealer)
     heads = TreeHeads(tmp_path / "heads")
-    yield Custodian(
-        back_end, sealer, reservations, clock, randomness, TreeHeads(tmp_path / "heads")
-    )
+    yield Custodian(back_end, sealer, reservations, clock, randomness, heads)
     reservations.close()
 
 

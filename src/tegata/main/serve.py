@@ -22,11 +22,11 @@ from tegata.main.bootstrap import ApiTls, Demo, ensure_demo, ensure_platform
 from tegata.main.composition import Platform, compose
 from tegata.main.crl_watch import CrlWatch
 from tegata.main.listener import Listener, bind
-from tegata.main.log import open_log, require_log
+from tegata.main.log import LogRun, open_log, require_log
 from tegata.main.orphans import report_orphans
 from tegata.main.restore import RestoreWatch, note_blocks, recover, replace_stale_lists
 from tegata.main.settings import Address, Settings, SettingsError, require_safe
-from tegata.main.signer_process import SignerSupervisor
+from tegata.main.signer_supervisor import SignerSupervisor
 from tegata.main.worker import StatusWatch, Upkeep, Worker
 from tegata.protocols.crl.endpoints import CrlDoor
 from tegata.protocols.http import Application, PlainApplication
@@ -81,9 +81,8 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     for listener in listeners:
         await listener.start()
     worker.start()
-    for watch in watches:
+    for watch in (*watches, log):
         await watch.start()
-    await log.start()
     context = _context(settings.data, sockets, demo, log.service)
     _write_context(settings.data / "context.json", context)
     (ready or _announce)(context)
@@ -93,22 +92,21 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
         restore.require_same_database()
     finally:
         await asyncio.gather(*(listener.stop() for listener in listeners))
-        await worker.stop()
-        for watch in watches:
-            await watch.stop()
-        await log.stop(served=not restore.refused)
-        if platform.mailer is not None:
-            platform.mailer.close()
-        await _close(platform, settings, served=not restore.refused)
+        await asyncio.gather(worker.stop(), *(watch.stop() for watch in watches))
+        await _close(platform, settings, log, served=not restore.refused)
         await signer.stop()
         lock.release()
 
 
-async def _close(platform: Platform, settings: Settings, *, served: bool) -> None:
+async def _close(platform: Platform, settings: Settings, log: LogRun, *, served: bool) -> None:
     """End what the platform has open; nothing more is written to a database that was replaced."""
+    if platform.mailer is not None:
+        platform.mailer.close()
     if served:
         await _close_blocks(platform)
         await note_blocks(platform, settings.data / "signer-reservations.jsonl")
+    # Last of all that writes: what the end itself has recorded is in the log too.
+    await log.stop(served=served)
     await platform.database.close()
     await platform.journal.close()
     await platform.signer.close()

@@ -227,7 +227,7 @@ def parse_authority_information_access(value: bytes) -> tuple[tuple[str, str], .
 
 
 def _url(element: TLV) -> str:
-    name = parse_general_name(element)
+    name = parse_general_name(element.tag_bytes[0], bytes(element.data))
     if name.kind is not GeneralNameKind.URI:
         raise DerError("not a uniform resource identifier")
     return name.value

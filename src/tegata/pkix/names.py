@@ -5,25 +5,25 @@ from __future__ import annotations
 import ipaddress
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from cryptography.x509 import ObjectIdentifier
 
 from tegata.pkix import oids
 from tegata.pkix.der import (
     IA5_STRING,
+    OBJECT_IDENTIFIER,
     PRINTABLE_STRING,
     SEQUENCE,
+    SET,
     TLV,
     UTF8_STRING,
     DerError,
     Explicit,
-    SetOf,
-    Size,
+    content_of,
     decode,
-    decode_elements,
+    dotted,
     encode_octet_string,
     encode_oid,
     encode_sequence,
@@ -31,6 +31,7 @@ from tegata.pkix.der import (
     explicit,
     implicit,
     sequence,
+    split,
     whole,
     wrap,
 )
@@ -62,20 +63,7 @@ _ENCODINGS = {UTF8_STRING: "utf-8", PRINTABLE_STRING: "ascii", IA5_STRING: "asci
 _PRINTABLE = frozenset(string.ascii_letters + string.digits + " '()+,-./:=?")
 
 
-@sequence
-class _Attribute:
-    attribute_type: ObjectIdentifier
-    value: TLV
-
-
-@sequence
-class _Name:
-    # RelativeDistinguishedName ::= SET SIZE (1..MAX) OF AttributeTypeAndValue
-    rdns: list[Annotated[SetOf[_Attribute], Size(1, None)]]
-
-
-@dataclass(frozen=True, slots=True)
-class NameAttribute:
+class NameAttribute(NamedTuple):
     """One attribute of a distinguished name; `tag` is its string type's tag."""
 
     attribute_type: str
@@ -96,8 +84,7 @@ class GeneralNameKind(StrEnum):
     SMTP_UTF8 = "smtp-utf8"
 
 
-@dataclass(frozen=True, slots=True)
-class GeneralName:
+class GeneralName(NamedTuple):
     """A subject alternative name. An IP address is in its usual text form; a hardware module is
     its type (dotted) and its serial number (hexadecimal), with a colon between them."""
 
@@ -150,24 +137,38 @@ def encode_name(attributes: Sequence[tuple[str, str]]) -> bytes:
 
 def parse_name(octets: bytes) -> tuple[tuple[NameAttribute, ...], ...]:
     """The RDNs of a Name; `DerError` for string types that RFC 5280 tells CAs not to use."""
-    return tuple(
-        tuple(_attribute(attribute) for attribute in rdn.as_list())
-        for rdn in decode(_Name, wrap(SEQUENCE, octets)).rdns
-    )
+    return tuple([_relative_name(tag, rdn) for tag, rdn in split(content_of(octets, SEQUENCE))])
 
 
-def _attribute(attribute: _Attribute) -> NameAttribute:
-    tag = attribute.value.tag_bytes[0]
-    encoding = _ENCODINGS.get(tag)
+def _relative_name(tag: int, rdn: bytes) -> tuple[NameAttribute, ...]:
+    # RelativeDistinguishedName ::= SET SIZE (1..MAX) OF AttributeTypeAndValue
+    attributes = split(rdn)
+    if tag != SET or not attributes:
+        raise DerError("a relative distinguished name is a SET of at least one attribute")
+    if len(attributes) > 1 and attributes != sorted(attributes, key=_whole):
+        raise DerError("a SET OF that is not in order (X.690 section 11.6)")
+    return tuple([_attribute(tag, attribute) for tag, attribute in attributes])
+
+
+def _whole(element: tuple[int, bytes]) -> bytes:
+    return wrap(*element)
+
+
+def _attribute(tag: int, attribute: bytes) -> NameAttribute:
+    parts = split(attribute)
+    if tag != SEQUENCE or len(parts) != 2 or parts[0][0] != OBJECT_IDENTIFIER:
+        raise DerError("not an AttributeTypeAndValue")
+    kind, content = parts[1]
+    encoding = _ENCODINGS.get(kind)
     if encoding is None:
-        raise DerError(f"string type {tag:#04x} in a name")
+        raise DerError(f"string type {kind:#04x} in a name")
     try:
-        text = bytes(attribute.value.data).decode(encoding)
+        text = content.decode(encoding)
     except UnicodeDecodeError as error:
         raise DerError(f"attribute value is not {encoding}") from error
-    if tag == PRINTABLE_STRING and not _PRINTABLE.issuperset(text):
+    if kind == PRINTABLE_STRING and not _PRINTABLE.issuperset(text):
         raise DerError("attribute value is not PrintableString")
-    return NameAttribute(attribute.attribute_type.dotted_string, text, tag)
+    return NameAttribute(dotted(parts[0][1]), text, kind)
 
 
 def name_text(rdns: Sequence[Sequence[NameAttribute]]) -> str:
@@ -204,17 +205,17 @@ def _other_value(name: GeneralName) -> bytes:
 
 def parse_general_names(octets: bytes) -> tuple[GeneralName, ...]:
     """The names of a subjectAltName value; `DerError` for kinds the platform does not issue."""
-    return tuple(parse_general_name(element) for element in decode_elements(octets))
+    names = split(content_of(octets, SEQUENCE))
+    return tuple([parse_general_name(tag, content) for tag, content in names])
 
 
-def parse_general_name(element: TLV) -> GeneralName:
+def parse_general_name(tag: int, content: bytes) -> GeneralName:
     """One GeneralName; `DerError` for kinds the platform does not issue."""
-    if element.tag_bytes[0] == _OTHER_NAME:
-        return _parse_other_name(element)
-    kind = _GENERAL_TAGS.get(element.tag_bytes[0])
-    content = bytes(element.data)
+    if tag == _OTHER_NAME:
+        return _parse_other_name(content)
+    kind = _GENERAL_TAGS.get(tag)
     if kind is None:
-        raise DerError(f"general name with tag {element.tag_bytes.hex()}")
+        raise DerError(f"general name with tag {tag:02x}")
     if kind is GeneralNameKind.IP:
         if len(content) not in (4, 16):
             raise DerError("iPAddress is neither 4 nor 16 octets")
@@ -225,8 +226,8 @@ def parse_general_name(element: TLV) -> GeneralName:
         raise DerError("general name is not IA5String") from error
 
 
-def _parse_other_name(element: TLV) -> GeneralName:
-    other = decode(_OtherName, wrap(SEQUENCE, bytes(element.data)))
+def _parse_other_name(octets: bytes) -> GeneralName:
+    other = decode(_OtherName, wrap(SEQUENCE, octets))
     kind = _OTHER_NAMES.get(other.type_id.dotted_string)
     value = whole(other.value)
     if kind is None:

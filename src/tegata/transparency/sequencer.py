@@ -79,7 +79,9 @@ class Sequencer:
             reign = self._reign or await self._begin()
             if reign is None:
                 return None
-            await self._keep_lease(reign)
+            if not await self._keeps_lease(reign):
+                self._reign = None
+                return None
             for _ in range(BATCHES_MAXIMUM):
                 if not await self._append(reign):
                     break
@@ -127,13 +129,12 @@ class Sequencer:
             await self._queue_old(tenant)
         return reign
 
-    async def _keep_lease(self, reign: _Reign) -> None:
+    async def _keeps_lease(self, reign: _Reign) -> bool:
         now = self._clock.now()
         if reign.lease_until - now > LEASE * 2 / 3:
-            return
-        if not await self._store.keep_log_lease(reign.fence, now + LEASE):
-            raise Problem(ProblemCode.CONFLICT, "another node sequences the log now")
+            return True
         reign.lease_until = now + LEASE
+        return await self._store.keep_log_lease(reign.fence, reign.lease_until)
 
     async def _append(self, reign: _Reign) -> bool:
         """Give a batch its places; whether there may be more."""
