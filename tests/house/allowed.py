@@ -24,6 +24,7 @@ FUNCTIONS_OVER_BUDGET: Final[Table] = {
 IMPORTS_INSIDE_FUNCTIONS: Final[Table] = {}
 
 CLOCK_AND_CHANCE: Final[Table] = {
+    "standalone/verify.py::time.time": "doubts a cosignature of a later time than the reader's",
     "standalone/witness.py::secrets": "makes its key on the customer's machine, from its chance",
     "standalone/witness.py::time.time": "dates a cosignature; a test gives the instant itself",
 }

@@ -277,6 +277,18 @@ def test_a_quorum_of_witnesses_is_required(
     assert world.run("--policy", str(policy), key=False) == expected
 
 
+def test_a_cosignature_of_a_time_to_come_leaves_it_open(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy"
+    policy.write_text(policy_text("w0"))
+    entries = [entry(number) for number in range(3)]
+    WrittenLog(SIGNER, entries, [WITNESSES[0]], 2**40).write(tmp_path / "log")
+    options = ["--policy", str(policy), "log", str(tmp_path / "log")]
+    assert verify.run(options) == verify.CANNOT_TELL
+    assert "later than this machine's clock" in capsys.readouterr().out
+
+
 def test_a_false_cosignature_of_a_known_witness_is_tampering(
     capsys: pytest.CaptureFixture[str], world: World
 ) -> None:

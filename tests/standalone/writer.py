@@ -108,12 +108,13 @@ class WrittenLog:
     signer: Signer
     entries: list[bytes]
     witnesses: list[Signer] = field(default_factory=list)
+    time: int = 1_700_000_000
 
     def checkpoint(self, size: int | None = None) -> str:
         """The signed and cosigned checkpoint of the whole log, or of an earlier size."""
         leaves = self.entries if size is None else self.entries[:size]
         text = checkpoint_text(self.signer.name, len(leaves), tree_hash(leaves))
-        lines = "".join(each.line(text) for each in (self.signer, *self.witnesses))
+        lines = "".join(each.line(text, self.time) for each in (self.signer, *self.witnesses))
         return f"{text}\n{lines}"
 
     def proof(self, index: int, size: int | None = None) -> str:

@@ -51,6 +51,7 @@ MAX_SIGNATURES = 64
 MAX_BUNDLE = TILE * (2 + 0xFFFF)
 MAX_EXPORT = 1 << 30
 TIMEOUT = 30.0
+CLOCK_SECONDS = 3600  # what clocks may differ by
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 # Signature types (c2sp.org/signed-note, c2sp.org/tlog-cosignature).
@@ -419,6 +420,8 @@ def open_checkpoint(octets: bytes, policy: Policy, scope: Scope, what: str) -> C
         seconds = _require_signature(checkpoint, key, signature, what)
         verified.append(key)
         dated = f" at {_utc(seconds)}" if seconds is not None else ""
+        if seconds is not None and seconds > time.time() + CLOCK_SECONDS:
+            scope.doubt(f"{what}: {key.name} has dated it{dated}, later than this machine's clock")
         scope.add(f"{what}: size {checkpoint.size}, signature of {key.describe()}{dated}")
     if not any(key in logs for key in verified):
         if any(key.type == MLDSA for key in logs):

@@ -394,10 +394,11 @@ class State:
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield self
+                self._database.execute("COMMIT")
             except BaseException:
-                self._database.execute("ROLLBACK")
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
                 raise
-            self._database.execute("COMMIT")
 
     def known(self, origin: str) -> Known:
         """What is known of a log; an empty tree at first."""
