@@ -189,7 +189,7 @@ def test_without_its_log_a_record_is_not_verified(
 ) -> None:
     world.run()
     assert verify.run(["events", str(world.folder / "events.json")]) == verify.CANNOT_TELL
-    assert "give --log" in last_line(capsys)
+    assert "where is the log?" in last_line(capsys)
 
 
 def test_without_a_pinned_key_a_record_is_not_verified(world: World) -> None:

@@ -1120,6 +1120,16 @@ def _context(options: argparse.Namespace) -> dict[str, Any]:
     return described
 
 
+def _place(options: argparse.Namespace, given: str | None) -> str:
+    """Where the log is: as given, or where the platform publishes it."""
+    if given is not None:
+        return given
+    public = _context(options).get("public")
+    if not isinstance(public, str):
+        raise CannotTellError("where is the log? Give its URL, a folder, or --context")
+    return public + "/log"
+
+
 def pinned_policy(options: argparse.Namespace, octets: bytes) -> Policy:
     """The keys to believe. Without one, say what there is, and that nothing is verified."""
     try:
@@ -1238,7 +1248,7 @@ def _require_growth(old: Checkpoint, new: Checkpoint) -> None:
 
 def verify_log(options: argparse.Namespace, scope: Scope) -> str:
     """The whole log."""
-    source = open_source(options.source)
+    source = open_source(_place(options, options.source))
     octets = source.read("checkpoint", MAX_NOTE)
     policy = pinned_policy(options, octets)
     checkpoint = open_checkpoint(octets, policy, scope, "the checkpoint")
@@ -1263,7 +1273,7 @@ def verify_log(options: argparse.Namespace, scope: Scope) -> str:
 
 def verify_consistency(options: argparse.Namespace, scope: Scope) -> str:
     """Growth since a kept checkpoint, with a proof from the tiles."""
-    source = open_source(options.source)
+    source = open_source(_place(options, options.source))
     octets = source.read("checkpoint", MAX_NOTE)
     policy = pinned_policy(options, octets)
     checkpoint = open_checkpoint(octets, policy, scope, "the checkpoint")
@@ -1316,7 +1326,6 @@ def _proven_entry(options: argparse.Namespace, scope: Scope) -> bytes:
 def verify_events(options: argparse.Namespace, scope: Scope) -> str:
     """A tenant's own record."""
     context = _context(options)
-    where = options.log or (context["public"] + "/log" if "public" in context else None)
     if options.file:
         events = iter(parse_export(_read_file(options.file)))
     elif {"api", "tls_ca"} <= context.keys():
@@ -1329,9 +1338,8 @@ def verify_events(options: argparse.Namespace, scope: Scope) -> str:
     scope.add(f"{record.disclosed} disclosed values: each the committed one")
     if record.withheld:
         scope.leave_out(f"{record.withheld} values that are withheld")
-    if where is None:
-        raise CannotTellError("whether the log has these events: give --log")
-    checkpoint = _require_leaves(options, scope, open_source(where), leaves)
+    source = open_source(_place(options, options.log))
+    checkpoint = _require_leaves(options, scope, source, leaves)
     if not scope.doubts:
         memory.keep_record(record)
         memory.keep_checkpoint(checkpoint)
@@ -1406,7 +1414,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--remember", help="folder: verify against it, and keep there, what I saw")
     commands = parser.add_subparsers(dest="command", required=True)
     whole = commands.add_parser("log", help="the whole log")
-    whole.add_argument("source", help="URL or folder")
+    whole.add_argument("source", nargs="?", help="URL or folder; by default the context's")
     whole.add_argument("--any-entries", action="store_true", help="entries of any length")
     whole.set_defaults(run=verify_log)
     proof = commands.add_parser("proof", help="one .tlog-proof")
@@ -1416,7 +1424,7 @@ def _parser() -> argparse.ArgumentParser:
     proof.add_argument("--entry", help="the entry itself, in hexadecimal")
     proof.set_defaults(run=verify_proof)
     growth = commands.add_parser("consistency", help="growth since a kept checkpoint")
-    growth.add_argument("source", help="URL or folder")
+    growth.add_argument("source", nargs="?", help="URL or folder; by default the context's")
     growth.set_defaults(run=verify_consistency)
     events = commands.add_parser("events", help="a tenant's own events")
     events.add_argument("file", nargs="?", help="a saved JSON export; else from the platform")
