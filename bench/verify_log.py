@@ -1,7 +1,7 @@
 """Measure the verifiers: ``python -m bench.verify_log [LEAVES]``, a million by default.
 
-Prints seconds of wall-clock and of processor time for one log in a folder: `verify.py`, `tegata audit
-verify`, and Go's sumdb code with an inclusion proof for every leaf.
+Prints seconds of wall-clock and of processor time for one log in a folder: `verify.py`, `tegata
+audit verify`, and Go's sumdb code with an inclusion proof for every leaf.
 """
 
 from __future__ import annotations

@@ -18,6 +18,8 @@ from tests.conformance.running import TEGATA, Running, run, running, until
 from tests.standalone.writer import Signer, WrittenLog, entry, flip
 
 ORIGIN = "log.example.test/log"
+# The first of these builds Go's verifier.
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")

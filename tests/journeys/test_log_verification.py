@@ -29,6 +29,8 @@ from tests.standalone.writer import COSIGNATURE, Signer, flip
 VERIFY = Path(verify.__file__)
 PUBLIC_URL = "http://ca.example.test"
 TAMPERED, CANNOT_TELL = 1, 2
+# The first of these builds Go's verifier.
+pytestmark = pytest.mark.timeout(400)
 
 
 def single_file(*arguments: str | Path) -> tuple[int, str]:
