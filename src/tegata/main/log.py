@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 
 from tegata.kernel.problem import Problem
 from tegata.main.composition import Platform
@@ -16,36 +18,30 @@ from tegata.transparency.model import Log
 from tegata.transparency.opening import LogOpening
 from tegata.transparency.policy import PolicyInvalid, parse_policy
 from tegata.transparency.publishing import Publisher
-from tegata.transparency.sequencer import Sequencer
+from tegata.transparency.sequencer import LEASE, Sequencer
 from tegata.transparency.service import LogService
 from tegata.transparency.witnesses import WitnessRound, witnesses_of
 
 _LOG = logging.getLogger(__name__)
 # Seconds between two turns: an event is in a checkpoint after this long and a turn, at most.
 _TICK = 0.4
+_SOLE_LEASE = timedelta(days=1)
 _FILE = "log-checkpoint"
 
 
-def _memory(settings: Settings) -> CheckpointMemory:
-    """Where published checkpoints are kept beside the database, and looked for at a start."""
-    files = [settings.data / _FILE]
-    if settings.journal is not None:
-        files.append(settings.journal / _FILE)
-    return CheckpointMemory(files)
+def _remembering(settings: Settings) -> list[Path]:
+    """Where published checkpoints are kept beside the database."""
+    folders = [settings.data, *([settings.journal] if settings.journal is not None else [])]
+    return [folder / _FILE for folder in folders]
 
 
 def _opening(platform: Platform, settings: Settings) -> LogOpening:
-    mirror = settings.log_mirror
-    seen = [settings.data / _FILE]
-    if settings.journal is not None:
-        seen.append(settings.journal / _FILE)
-    if mirror is not None:
-        seen.append(mirror_checkpoint(mirror))
+    mirror = settings.log_folder
     return LogOpening(
         platform.store,
         platform.signer,
-        CheckpointMemory(seen),
-        FolderMirror(mirror) if mirror is not None else None,
+        CheckpointMemory([*_remembering(settings), mirror_checkpoint(mirror)]),
+        FolderMirror(mirror),
         platform.clock,
         platform.node,
     )
@@ -104,15 +100,17 @@ class LogRun:
     def of(cls, platform: Platform, settings: Settings, log: Log) -> LogRun:
         """Wire it."""
         store = platform.store
-        sequencer = Sequencer(store, platform.signer, log, platform.clock, platform.node)
+        # Of SQLite's file there is one platform process (`DataLock`): nobody waits for its lease,
+        # and an idle platform need not write to keep it.
+        lease = LEASE if settings.database is not None else _SOLE_LEASE
+        sequencer = Sequencer(store, platform.signer, log, platform.clock, platform.node, lease)
         service, cosigners = LogService(store, log), _cosigners(settings)
-        mirror = FolderMirror(settings.log_mirror) if settings.log_mirror is not None else None
         publisher = Publisher(
             sequencer,
             service,
             store,
-            _memory(settings),
-            mirror,
+            CheckpointMemory(_remembering(settings)),
+            FolderMirror(settings.log_folder),
             cosigners[0] if cosigners is not None else None,
         )
         return cls(service, publisher, sequencer, cosigners, asyncio.Event())

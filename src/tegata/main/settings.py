@@ -105,6 +105,12 @@ class Settings:
     names: tuple[str, ...] = field(default=())
 
     @property
+    def log_folder(self) -> Path:
+        """Where the Merkle log is mirrored: beside the second journal unless told otherwise, so
+        that a restored database finds there what it lacks."""
+        return self.log_mirror or (self.journal or self.data) / "log-mirror"
+
+    @property
     def sealing_key_file(self) -> Path:
         """Where the key that seals all others is kept."""
         return self.sealing_key or self.data / "sealing.key"

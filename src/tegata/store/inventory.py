@@ -261,6 +261,7 @@ FOLDERS: Mapping[str, Entry] = {
     "negative-acts": _derived("90 days (--journal-days)", "journal key"),
     "log-heads": _public("for ever"),
     "log-checkpoint": _public("for ever"),
+    "log-mirror": _public("for ever"),
     "signer.sock": _provider("one run"),
     "crl-check": _public("while its issuer works"),
     "disk-reserve": _provider("life of the node"),

@@ -30,6 +30,10 @@ from tegata.transparency.tiles import (
 
 _LOG = logging.getLogger(__name__)
 _BUNDLES_AT_ONCE = 16
+_LACKS = (
+    "the mirror of the log lacks entries that were published: give --log-mirror a folder that has "
+    "them; anybody who reads the log may have a copy"
+)
 _WAITING_AT_ONCE = 4096
 
 
@@ -119,7 +123,7 @@ class LogOpening:
         if self.copy is None:
             raise LogBehind(
                 f"the log was published up to {known.size} leaves, and the database has "
-                f"{state.size}: start with --log-mirror, and the folder that holds the rest"
+                f"{state.size}: start with --log-mirror and a folder that holds the rest"
             )
         brought = await self._bring_back(log, known, state.size)
         _LOG.error("%d leaves of the log were not in the database; most have no event", brought)
@@ -185,14 +189,14 @@ class LogOpening:
             end = min(last, number + _BUNDLES_AT_ONCE)
             tiles = await self.copy.read_tile_range(ENTRIES, number, end)
             if [tile.id.number for tile in tiles] != list(range(number, end)):
-                raise LogBehind("the copy of the log lacks entries that were published")
+                raise LogBehind(_LACKS)
             for tile in tiles:
                 entries += parse_bundle(tile.octets)
             number = end
         first = size - size % TILE_WIDTH
         found = entries[size - first : until - first]
         if len(found) != until - size:
-            raise LogBehind("the copy of the log lacks entries that were published")
+            raise LogBehind(_LACKS)
         return found
 
     async def _all_waiting(self) -> Sequence[WaitingLeaf]:

@@ -49,8 +49,13 @@ class Publisher:
         before = self.service.published
         await self.service.refresh()
         now = self.service.published
-        if now is not None and now is not before:
-            await self.memory.remember(now.octets)
+        if now is None or now is before:
+            return
+        # Each node has its own copy: any of them may be the one that a restore begins with.
+        mirrored = await self._mirror_tiles(now)
+        await self.memory.remember(now.octets)
+        if mirrored:
+            await self._mirror_checkpoint(now)
 
     async def _cosigned(self, published: Published) -> Published:
         if self.cosigners is None:

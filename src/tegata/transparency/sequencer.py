@@ -55,8 +55,15 @@ class Sequencer:
     """One node's sequencer; it may have to wait until another's lease ends."""
 
     def __init__(
-        self, store: LogStore, signer: LogSigner, log: Log, clock: Clock, node: NodeId
+        self,
+        store: LogStore,
+        signer: LogSigner,
+        log: Log,
+        clock: Clock,
+        node: NodeId,
+        lease: timedelta = LEASE,
     ) -> None:
+        self._lease = lease
         self._store = store
         self._signer = signer
         self._log = log
@@ -109,7 +116,7 @@ class Sequencer:
 
     async def _begin(self) -> _Reign | None:
         now = self._clock.now()
-        fence = await self._store.take_log_lease(self._node, now, now + LEASE)
+        fence = await self._store.take_log_lease(self._node, now, now + self._lease)
         if fence is None:
             return None
         state = await self._store.log_state()
@@ -124,16 +131,16 @@ class Sequencer:
         published = -1
         if state.note is not None:
             published = Published.of(parse_note(state.note)).checkpoint.size
-        reign = self._reign = _Reign(fence, edge, now + LEASE, published, signed)
+        reign = self._reign = _Reign(fence, edge, now + self._lease, published, signed)
         for tenant in await self._store.all_tenants():
             await self._queue_old(tenant)
         return reign
 
     async def _keeps_lease(self, reign: _Reign) -> bool:
         now = self._clock.now()
-        if reign.lease_until - now > LEASE * 2 / 3:
+        if reign.lease_until - now > self._lease * 2 / 3:
             return True
-        reign.lease_until = now + LEASE
+        reign.lease_until = now + self._lease
         return await self._store.keep_log_lease(reign.fence, reign.lease_until)
 
     async def _append(self, reign: _Reign) -> bool:

@@ -24,6 +24,8 @@ from tegata.transparency.tiles import (
 
 # Whole tiles, which never change: 32 MiB at most.
 _TILES_KEPT = 4096
+# Hashes over parts of tiles: some 20 MiB, for a log of 60 million leaves.
+_HASHES_KEPT = 65_536
 
 
 class LogService:
@@ -34,6 +36,7 @@ class LogService:
         self.log = log
         self._published: Published | None = None
         self._tiles: OrderedDict[TileId, bytes] = OrderedDict()
+        self._hashes: dict[tuple[TileId, int, int], bytes] = {}
         self._short = ""
 
     @property
@@ -78,12 +81,15 @@ class LogService:
         published = self._published
         if place is None or published is None or place >= published.checkpoint.size:
             raise Problem(ProblemCode.LOG_NOT_SEQUENCED, "ask again in a second")
-        return await self._prove(place, published)
+        return await self.prove(place, published)
 
-    async def _prove(self, place: int, published: Published) -> ProofFile:
+    async def prove(self, place: int, published: Published) -> ProofFile:
+        """The proof of a leaf in a published tree, which has it."""
         size = published.checkpoint.size
         tiles = await self._read(tiles_for(inclusion_ranges(place, size)))
-        path = inclusion_path(place, size, TileReader(tiles))
+        path = inclusion_path(place, size, TileReader(tiles, self._hashes))
+        if len(self._hashes) > _HASHES_KEPT:
+            self._hashes.clear()
         return ProofFile(place, tuple(path), published.note)
 
     async def _read(self, tiles: set[TileId] | list[TileId]) -> Mapping[TileId, bytes]:

@@ -8,14 +8,14 @@ tile serves every width.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import NamedTuple
 
 from tegata.transparency.merkle import (
     EMPTY_ROOT,
     HASH_OCTETS,
     consistency_ranges,
-    fold,
+    fold_perfect,
     inclusion_ranges,
     leaf_hash,
     node_hash,
@@ -26,6 +26,7 @@ TILE_WIDTH = 1 << TILE_HEIGHT
 # Entry bundles stand beside the tiles of level 0 and are stored as this level.
 ENTRIES = -1
 LEVEL_MAXIMUM = 63
+_WORTH_KEEPING = 8
 # Every entry of this log is a commitment of 32 octets, after its length in two.
 ENTRY_OCTETS = 32
 _ENTRY_HEAD = ENTRY_OCTETS.to_bytes(2, "big")
@@ -107,11 +108,6 @@ def parse_bundle(octets: bytes) -> list[bytes]:
     return entries
 
 
-def tile_hashes(octets: bytes) -> list[bytes]:
-    """The hashes of a tile."""
-    return [octets[at : at + HASH_OCTETS] for at in range(0, len(octets), HASH_OCTETS)]
-
-
 def edge_tiles(size: int) -> list[TileId]:
     """The tiles that grow next: the last one of each level that is not full, and the bundle."""
     found = []
@@ -169,7 +165,7 @@ class TreeEdge:
         """The root over all leaves."""
         found: bytes | None = None
         for octets in self._levels:
-            for subtree in _perfect(tile_hashes(bytes(octets))):
+            for subtree in _perfect(bytes(octets)):
                 found = subtree if found is None else node_hash(subtree, found)
         return EMPTY_ROOT if found is None else found
 
@@ -183,19 +179,19 @@ class TreeEdge:
             number = self._number(level)
             changed.append(Tile(TileId(level, number), whole))
             octets.clear()
-            self._add(level + 1, fold(tile_hashes(whole)), changed)
+            self._add(level + 1, fold_perfect(whole), changed)
 
     def _number(self, level: int) -> int:
         # `size` does not count the leaf that is being added.
         return self.size >> (TILE_HEIGHT * (level + 1))
 
 
-def _perfect(hashes: Sequence[bytes]) -> list[bytes]:
+def _perfect(hashes: bytes) -> list[bytes]:
     """The roots of the perfect subtrees over hashes, the last and smallest one first."""
-    found, end, width = [], len(hashes), 1
+    found, end, width = [], len(hashes), HASH_OCTETS
     while end:
         if end & width:
-            found.append(fold(hashes[end - width : end]))
+            found.append(fold_perfect(hashes[end - width : end]))
             end -= width
         width <<= 1
     return found
@@ -226,10 +222,18 @@ def tiles_for(ranges: Iterable[tuple[int, int]]) -> set[TileId]:
 
 
 class TileReader:
-    """Hashes over ranges of leaves, made from tiles that were read; KeyError if one lacks."""
+    """Hashes over ranges of leaves, made from tiles that were read; KeyError if one lacks.
 
-    def __init__(self, tiles: Mapping[TileId, bytes]) -> None:
+    `known` has hashes over whole tiles' perfect parts, which never change: readers may share it.
+    """
+
+    def __init__(
+        self,
+        tiles: Mapping[TileId, bytes],
+        known: MutableMapping[tuple[TileId, int, int], bytes] | None = None,
+    ) -> None:
         self._tiles = tiles
+        self._known = known
 
     def hash_over(self, start: int, end: int) -> bytes:
         """The hash over the leaves [start, end), a range of a proof."""
@@ -240,11 +244,18 @@ class TileReader:
         return EMPTY_ROOT if found is None else found
 
     def _perfect(self, start: int, end: int) -> bytes:
-        tile, first, count = _place(start, end)
+        tile, first, count = place = _place(start, end)
+        if self._known is not None and place in self._known:
+            return self._known[place]
         octets = self._tiles[tile][first * HASH_OCTETS : (first + count) * HASH_OCTETS]
         if len(octets) != count * HASH_OCTETS:
             raise KeyError(tile)
-        return fold(tile_hashes(octets))
+        found = fold_perfect(octets)
+        # Tiles of level 0 are as many as there are leaves; those above are in every proof. A
+        # small part is as soon made as found.
+        if self._known is not None and tile.level > 0 and count >= _WORTH_KEEPING:
+            self._known[place] = found
+        return found
 
 
 def inclusion_path(index: int, size: int, reader: TileReader) -> list[bytes]:
