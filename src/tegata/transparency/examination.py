@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from tegata.transparency.checkpoint import Checkpoint
 from tegata.transparency.merkle import (
+    HASH_OCTETS,
     ProofInvalid,
     consistency_ranges,
     fold,
@@ -31,7 +32,6 @@ from tegata.transparency.tiles import (
     inclusion_path,
     item_octets,
     parse_bundle,
-    tile_hashes,
     tile_path,
     tiles_for,
     width_at,
@@ -142,7 +142,7 @@ class Examination:
             entries = parse_bundle(octets)
         except ValueError as error:
             raise Tampered("entries.oversize", tile_path(bundle)) from error
-        found = tile_hashes(_whole(tile, size, self.read))
+        found = _hashes(_whole(tile, size, self.read))
         self._subtrees.append(fold(found))
         pairs = zip(entries, found, strict=True)
         first = number * TILE_WIDTH
@@ -180,6 +180,10 @@ class Examination:
         for tile in self._altered[:1]:
             width = width_at(tile.id, self.checkpoint.size)
             raise Tampered("tile.altered", tile_path(tile.id, width))
+
+
+def _hashes(octets: bytes) -> list[bytes]:
+    return [octets[at : at + HASH_OCTETS] for at in range(0, len(octets), HASH_OCTETS)]
 
 
 def _parts(entries: list[bytes], first: int, stops: set[int]) -> Iterator[list[bytes]]:
