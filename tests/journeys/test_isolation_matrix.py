@@ -42,6 +42,7 @@ class Victim:
     bounded: Json
     key: str
     bulk: str
+    stamps: str
 
     @property
     def fingerprint(self) -> str:
@@ -65,7 +66,7 @@ class Victim:
         return (
             self.tenant.id, self.tenant.name, self.tenant.issuer, self.root,
             self.good["id"], self.good["serial"], self.revoked["id"], self.revoked["serial"],
-            self.bounded["id"], self.bounded["name"], self.bulk, token_id(self.token),
+            self.bounded["id"], self.bounded["name"], self.bulk, self.stamps, token_id(self.token),
             "victim.example.test",
         )  # fmt: skip
 
@@ -77,6 +78,7 @@ class Victim:
             "tokens": caller.items("/v1/tokens"),
             "issuers": caller.items("/v1/issuers"),
             "profiles": caller.items("/v1/profiles"),
+            "timestamp_authorities": caller.items("/v1/timestamp-authorities"),
             # Its leaves get their places while others act.
             "events": [{**event, "index": None} for event in caller.events()],
         }
@@ -230,6 +232,34 @@ def of_issuer(method: str, tail: str, body: object = None) -> Callable[[World], 
             yield Attempt(method, f"/v1/issuers/{identifier}/{tail}", "issuer.unknown", body)
 
     return attempts
+
+
+def of_stamps(method: str, tail: str = "") -> Callable[[World], Iterator[Attempt]]:
+    """The victim's own time-stamping authority, by its id."""
+
+    def attempts(world: World) -> Iterator[Attempt]:
+        for identifier in (world.victim.stamps, world.victim.bulk, "tsa_x"):
+            path = f"/v1/timestamp-authorities/{identifier}{tail}"
+            yield Attempt(method, path, "timestamp.authority-unknown")
+
+    return attempts
+
+
+def create_stamps(world: World) -> Iterator[Attempt]:
+    path = "/v1/timestamp-authorities"
+    for issuer in (world.victim.tenant.issuer, world.victim.root):
+        body = {"name": "stolen", "issuer": issuer, "policies": ["1.2.3"]}
+        yield Attempt("POST", path, "issuer.unknown", body)
+    own = {"name": "stolen", "issuer": world.attacker.issuer, "policies": ["1.2.3"]}
+    tenant = {**own, "tenant": world.victim.tenant.id}
+    yield Attempt("POST", path, "request.unknown-field", tenant)
+    # A name that the victim has is free for anybody else.
+    yield Attempt("POST", path, None, {**own, "name": "victims-own"})
+
+
+def list_stamps(world: World) -> Iterator[Attempt]:
+    for query in ("", "?limit=1", f"?after={world.victim.stamps}", "?after=tsa_0"):
+        yield Attempt("GET", f"/v1/timestamp-authorities{query}", None)
 
 
 def list_bulk(world: World) -> Iterator[Attempt]:
@@ -431,6 +461,10 @@ CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
     ("POST", "/v1/tenants/{tenant}/resume-issuance"): change_tenant("resume-issuance"),
     ("GET", "/v1/expiry-notices"): list_own("/v1/expiry-notices"),
     ("PUT", "/v1/expiry-notices"): set_notices,
+    ("GET", "/v1/timestamp-authorities"): list_stamps,
+    ("POST", "/v1/timestamp-authorities"): create_stamps,
+    ("GET", "/v1/timestamp-authorities/{authority}"): of_stamps("GET"),
+    ("POST", "/v1/timestamp-authorities/{authority}/disable"): of_stamps("POST", "/disable"),
     ("GET", "/v1/profiles"): list_own("/v1/profiles"),
     ("GET", "/v1/profiles/{profile}"): of_profile("GET"),
     ("GET", "/v1/profiles/{profile}/versions"): of_profile("GET", "/versions"),
@@ -493,7 +527,9 @@ def victim(server: Server) -> Victim:
     )  # fmt: skip
     bulk = sent.good(202)["id"]
     eventually(lambda: tenant.caller.get(f"/v1/bulk/{bulk}").good()["state"] == "done")
-    return Victim(tenant, root, good, revoked, bounded.good(201), "isolation", bulk)
+    new = {"name": "victims-own", "issuer": tenant.issuer, "policies": ["1.2.3"]}
+    stamps = tenant.caller.post("/v1/timestamp-authorities", new).good(201)["id"]
+    return Victim(tenant, root, good, revoked, bounded.good(201), "isolation", bulk, stamps)
 
 
 @pytest.fixture(scope="module")
@@ -702,6 +738,7 @@ def tricks(route: Route, world: World) -> Iterator[Attempt]:
         "tenant": tenant,
         "profile": "victims-own",
         "bulk": world.victim.bulk,
+        "authority": world.victim.stamps,
     }
     identifier = victims[name]
     for text in (

@@ -16,6 +16,7 @@ from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.scope import TenantScope
 from tegata.main.settings import Settings
 from tegata.operations.recovery import NodeKeeper, RecoveryService
+from tegata.outbound.discipline import KernelDiscipline
 from tegata.outbound.smtp import SmtpMailer
 from tegata.outbound.system import SystemClock, SystemRandomness
 from tegata.profiles.catalogue import OCSP_RESPONDER
@@ -50,6 +51,9 @@ from tegata.store.sqlite import SqliteDatabase
 from tegata.store.status_feed import StatusFeed
 from tegata.tenancy.service import Schedule, TenantService
 from tegata.tenancy.tokens import TokenService
+from tegata.timestamping.authorities import TimestampAuthorityService
+from tegata.timestamping.clock import JudgedClock
+from tegata.timestamping.service import TimestampService
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,8 @@ class Platform:
     keeper: NodeKeeper
     notices: NoticeService
     mailer: SmtpMailer | None
+    timestamping: TimestampAuthorityService
+    stamps: TimestampService
 
 
 async def open_database(settings: Settings, clock: Clock, reserve: DiskReserve) -> Database:
@@ -156,14 +162,19 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
     keys = _data_keys(signer, database, randomness)
     presigned: PresignedAnswers[OcspForms] = PresignedAnswers(settings.status_memory)
     journal = await _journal(settings, node, signer, reserve)
-    store = RecoveringStore(
-        database, keys, clock, randomness, public_url, presigned.withdraw, journal
-    )
+
+    def withdraw(issuer: IssuerId, serial: int) -> None:
+        presigned.withdraw(issuer, serial)
+        stamps.withdraw(issuer)
+
+    store = RecoveringStore(database, keys, clock, randomness, public_url, withdraw, journal)
     jobs = JobQueue(database, node)
     timetable = _schedule(jobs, clock)
     serials = SerialReserve(store, signer, clock, node)
     gate = IssuanceGate()
     issuance = IssuanceService(store, signer, serials, clock, randomness, gate)
+    judged = JudgedClock(KernelDiscipline(), settings.clock_trusted)
+    stamps = TimestampService(store, signer, judged, randomness, gate)
     hierarchy = HierarchyService(store, signer, issuance, clock, randomness)
     crls = CrlService(store, signer, clock)
     key_list = KeyListFile(settings.key_list)
@@ -209,4 +220,6 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         keeper=NodeKeeper(store, journal, node),
         notices=NoticeService(store, mailer, clock, randomness),
         mailer=mailer,
+        timestamping=TimestampAuthorityService(store, signer, issuance, clock, randomness),
+        stamps=stamps,
     )

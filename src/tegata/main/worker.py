@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from tegata.issuance.hierarchy import RESPONDER_RENEWAL
-from tegata.kernel.ids import IssuerId
+from tegata.kernel.ids import IssuerId, TimestampAuthorityId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import platform_acts
 from tegata.main.composition import Platform
@@ -30,14 +30,17 @@ _FEED_TICK = 1.0
 _FEED_BACK = timedelta(seconds=30)
 _FEED_KEPT = timedelta(days=1)
 Upkeep = Callable[[], Awaitable[None]]
+# Has the log anchored; after what time again.
+AnchorTurn = Callable[[], Awaitable[timedelta]]
 _RETRY = timedelta(seconds=5)
 
 
 class Worker:
     """Runs due jobs, one after the other, and the upkeep. Long jobs run one at a time beside."""
 
-    def __init__(self, platform: Platform, upkeep: Upkeep) -> None:
+    def __init__(self, platform: Platform, upkeep: Upkeep, anchor: AnchorTurn) -> None:
         self._platform = platform
+        self._anchor = anchor
         self._upkeep = upkeep
         self._task: asyncio.Task[None] | None = None
         self._long: dict[str, asyncio.Task[None]] = {}
@@ -145,6 +148,14 @@ class Worker:
                 found = await self._platform.store.get_issuer(scope, issuer)
                 await self._platform.hierarchy.renew_responder(scope, found)
                 return now + OCSP_RESPONDER.validity - RESPONDER_RENEWAL
+            case jobs.TIMESTAMP_JOB:
+                scope = platform_acts(job.tenant, "tsp")
+                authority = TimestampAuthorityId(job.key)
+                due_again = await self._platform.timestamping.renew(scope, authority)
+                self._platform.stamps.forget(authority)
+                return due_again or NO_NEXT_UPDATE
+            case jobs.ANCHOR_JOB:
+                return now + await self._anchor()
             case jobs.BULK_JOB:
                 scope = platform_acts(job.tenant, "bulk")
                 return await self._platform.bulk_work.run(scope, BulkId(job.key))

@@ -13,7 +13,16 @@ from enum import StrEnum
 
 from tegata.kernel.signing import DataKeyKind
 from tegata.store.discovery import Holdings
-from tegata.store.jobs import BULK_JOB, CRL_JOB, DELTA_JOB, NOTICE_JOB, RESPONDER_JOB, SHARD_JOB
+from tegata.store.jobs import (
+    ANCHOR_JOB,
+    BULK_JOB,
+    CRL_JOB,
+    DELTA_JOB,
+    NOTICE_JOB,
+    RESPONDER_JOB,
+    SHARD_JOB,
+    TIMESTAMP_JOB,
+)
 from tegata.store.schema import metadata
 
 
@@ -215,6 +224,30 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         **_all(_derived(_UNTIL_SENT), "tenant", "id", "created_at"),
         **_all(_customer(_UNTIL_SENT), "addresses", "language", "subject", "content"),
     },
+    "timestamp_authority": {
+        **_all(
+            _provider(_CA_RECORDS),
+            "tenant", "id", "issuer", "algorithm", "signature_algorithm", "accuracy", "ordering",
+            "ordered_until", "created_at", "disabled_at",
+        ),
+        **_all(_customer(_CA_RECORDS), "name", "policies"),
+    },
+    "timestamp_directory": _all(_public(_CA_RECORDS), "authority", "tenant"),
+    "timestamp_unit": {
+        **_all(
+            _provider(_CA_RECORDS),
+            "tenant", "authority", "number", "signing_key", "certificate_id", "serial",
+            "not_after", "key_until", "created_at",
+        ),
+        "certificate": _public(_CA_RECORDS),
+    },
+    "anchored_checkpoint": _all(_public("for ever"), "size", "note", "created_at"),
+    "log_anchor": _all(
+        _public("for ever"), "size", "number", "source", "gen_time", "response", "created_at"
+    ),
+    "timestamp_block": _all(
+        _provider(_CA_RECORDS), "tenant", "authority", "block", "created_at"
+    ),
     "audit_event": {
         **_all(_derived(_CA_RECORDS), "tenant", "sequence", "canonical", "digest"),
         "disclosures": _customer(_CA_RECORDS, _SEALED_DISCLOSURES),
@@ -273,6 +306,8 @@ QUEUES: Mapping[str, Entry] = {
     DELTA_JOB: _provider("while its issuer works"),
     RESPONDER_JOB: _provider("while its issuer works"),
     NOTICE_JOB: _provider(_TENANT_LIFE),
+    TIMESTAMP_JOB: _provider("life of its authority"),
+    ANCHOR_JOB: _provider("life of the platform"),
     BULK_JOB: _provider(_BULK),
 }
 

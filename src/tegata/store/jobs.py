@@ -24,6 +24,10 @@ SHARD_JOB = "crl.shard"
 DELTA_JOB = "crl.delta"
 RESPONDER_JOB = "responder.renew"
 NOTICE_JOB = "notice.send"
+# Its key is the time-stamping authority.
+TIMESTAMP_JOB = "timestamp.renew"
+# Its key is the log.
+ANCHOR_JOB = "log.anchor"
 # Its key is the file.
 BULK_JOB = "bulk.run"
 LEASE = timedelta(seconds=60)
@@ -57,12 +61,12 @@ _DUE = (
     .limit(bindparam("limit"))
     .offset(NO_OFFSET)
 )
-# A complete list may be of a million entries, and a file of a million rows: nothing urgent waits
-# behind one.
-LONG = (CRL_JOB, BULK_JOB)
+# A complete list may be of a million entries, a file of a million rows, an authority elsewhere
+# slow: nothing urgent waits behind one.
+LONG = (CRL_JOB, BULK_JOB, ANCHOR_JOB)
 _DUE_LONG = Statement(_DUE.where(job.c.kind == bindparam("long")))
 _DUE_SHORT = Statement(
-    _DUE.where(job.c.kind != bindparam("long"), job.c.kind != bindparam("also_long"))
+    _DUE.where(*(job.c.kind != bindparam(f"long{place}") for place in range(len(LONG))))
 )
 _THIS = and_(job.c.kind == bindparam("job_kind"), job.c.key == bindparam("job_key"))
 _CLAIM = Statement(
@@ -136,7 +140,8 @@ class JobQueue:
         if long is not None:
             statement, parameters = _DUE_LONG, {"long": long, "limit": 1}
         else:
-            statement, parameters = _DUE_SHORT, {"long": LONG[0], "also_long": LONG[1]}
+            statement = _DUE_SHORT
+            parameters = {f"long{place}": kind for place, kind in enumerate(LONG)}
             parameters["limit"] = AT_ONCE
         for kind, key, tenant, tries in await self._database.fetch(
             None, statement, {"now": instant, **parameters}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import DataKeyKind
+from tegata.store.anchors import AnchorReads, AnchorWrites
 from tegata.store.bulk import BulkReads, BulkWrites
 from tegata.store.database import Database
 from tegata.store.issuance import IssuanceWrites
@@ -18,6 +19,7 @@ from tegata.store.registration import RegistrationReads, RegistrationWrites
 from tegata.store.revocation import RevocationReads, RevocationWrites
 from tegata.store.successions import SuccessionReads, SuccessionWrites
 from tegata.store.tenancy import TenancyReads, TenancyWrites
+from tegata.store.timestamping import TimestampReads, TimestampUnitWrites
 from tegata.store.transparency import LogReads, LogWrites
 from tegata.store.unit import ActJournal, Withdraw
 
@@ -33,6 +35,8 @@ class Unit(
     ProfileWrites,
     NoticeWrites,
     TenancyWrites,
+    TimestampUnitWrites,
+    AnchorWrites,
     NodeWrites,
     LogWrites,
 ):
@@ -43,12 +47,14 @@ class Store(
     KeyReads,
     RevocationReads,
     RegistrationReads,
+    TimestampReads,
     RefusedKeyReads,
     SuccessionReads,
     BulkReads,
     ProfileReads,
     NoticeReads,
     TenancyReads,
+    AnchorReads,
     NodeReads,
     LogReads,
 ):

@@ -20,6 +20,7 @@ from tegata.protocols.rest import (
     profiles,
     refused_keys,
     tenancy,
+    timestamping,
 )
 from tegata.protocols.rest.bodies import Health
 from tegata.protocols.rest.openapi import openapi_document
@@ -36,6 +37,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     *profiles.OPERATIONS,
     *refused_keys.OPERATIONS,
     *notices.OPERATIONS,
+    *timestamping.OPERATIONS,
     *tenancy.OPERATIONS,
     *log.OPERATIONS,
 )
