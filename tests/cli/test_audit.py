@@ -177,7 +177,10 @@ def test_a_policys_quorum_is_required(tmp_path: Path) -> None:
 
 def test_every_finding_that_can_be_raised_has_its_words() -> None:
     sources = [PACKAGE / "cli/audit.py", PACKAGE / "cli/audit_trust.py"]
-    sources += [PACKAGE / "transparency" / name for name in ("examination.py", "record.py")]
+    sources += [
+        PACKAGE / "transparency" / name for name in ("examination.py", "record.py", "stamps.py")
+    ]
+    sources += [PACKAGE / "cli/audit_stamps.py"]
     raised: set[str] = set()
     find: Callable[[str], list[str]] = re.compile(r'Tampered\("([a-z.-]+)"').findall
     for source in sources:

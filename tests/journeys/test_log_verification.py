@@ -25,6 +25,7 @@ from tests.journeys.requests import FRESH, make_csr
 from tests.postgres import postgres_cluster
 from tests.standalone.witnesses import make_key, running_witness
 from tests.standalone.writer import COSIGNATURE, Signer, flip
+from tests.timestamping.elsewhere import Elsewhere, write_root
 
 VERIFY = Path(verify.__file__)
 PUBLIC_URL = "http://ca.example.test"
@@ -393,3 +394,42 @@ def test_a_witness_that_lies_or_is_slow_is_named_and_stops_nothing(
             code, said = single_file("--policy", policy, "log", log_url(server))
             assert (code, "not met" in said) == (CANNOT_TELL, True), said
             Sluggard.released.set()
+
+
+def test_time_stamps_of_checkpoints_are_verified_up_to_an_authority_that_one_trusts(
+    folder: Path,
+) -> None:
+    with running(folder / "d", "--demo", "--anchor-seconds", "1") as server:
+        stranger = Elsewhere()
+        pinned = ("--context", context_file(server))
+        own, other = server.context["tls_ca"], write_root(stranger, folder / "other.pem")
+
+        def stamped() -> str | None:
+            code, said = command("verify", *pinned, "--tsa-ca", own)
+            assert code in {0, CANNOT_TELL}, said
+            return said if code == 0 else None
+
+        said = eventually(stamped, 60)
+        assert "on checkpoints that the log continues" in said
+        assert "not checked: time-stamp tokens" not in said
+        code, said = command("verify", *pinned, "--tsa-ca", other)
+        assert (code, "no time-stamp of an authority" in said) == (CANNOT_TELL, True), said
+
+        items = server.public.get("/log/anchor/index.json").json()["items"][-1:]
+        mirror = mirror_of(server, folder / "mirror")
+        (mirror / "anchor" / str(items[0]["size"])).mkdir(parents=True)
+        for name in ("token", "checkpoint"):
+            path = str(items[0][name]).removeprefix("/log/")
+            (mirror / path).write_bytes(server.public.get(f"/log/{path}").body)
+        index = json.dumps({"items": items, "next_below": None})
+        (mirror / "anchor/index.json").write_text(index)
+        copy = (*pinned, "--log", mirror, "--tsa-ca", own)
+        assert command("verify", *copy)[0] == 0
+        token = mirror / str(items[0]["token"]).removeprefix("/log/")
+        flip(token, -5)
+        code, said = command("verify", *copy)
+        assert (code, "stamp.invalid" in said) == (TAMPERED, True), said
+        token.write_bytes(b"not a token")
+        assert command("verify", *copy)[0] == TAMPERED
+        (mirror / "anchor/index.json").write_text("{}")
+        assert command("verify", *copy)[0] == CANNOT_TELL

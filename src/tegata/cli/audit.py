@@ -14,13 +14,14 @@ from typing import Any
 import click
 
 from tegata.cli import audit_wording as wording
+from tegata.cli.audit_stamps import verify_stamps
 from tegata.cli.audit_trust import Options, Scope, Undecided, shared, verdict
 from tegata.cli.audit_wording import say
 from tegata.cli.client import Client
 from tegata.cli.connection import FILE
 from tegata.cli.log_source import TileFiles, read_checkpoint
 from tegata.kernel.event import log_entry
-from tegata.transparency.checkpoint import CheckpointInvalid
+from tegata.transparency.checkpoint import Checkpoint, CheckpointInvalid
 from tegata.transparency.examination import Examination, Tampered, prove_entry, prove_growth
 from tegata.transparency.merkle import ProofInvalid
 from tegata.transparency.note import NoteInvalid
@@ -41,28 +42,38 @@ def audit_group() -> None:
 @click.option("--proof", type=FILE, help="Verify this .tlog-proof instead of the whole log.")
 @click.option("--event", type=FILE, help="The event that it proves, as GET /v1/events shows it.")
 @click.option("--sequence", type=int, help="Its number; asks the platform without --event.")
+@click.option("--tsa-ca", type=FILE, help="PEM: verify the log's time-stamps up to these, too.")
 def verify_command(
-    options: Options, proof: Path | None, event: Path | None, sequence: int | None
+    options: Options,
+    proof: Path | None,
+    event: Path | None,
+    sequence: int | None,
+    tsa_ca: Path | None,
 ) -> None:
     """Verify the whole log, or one proof file."""
     with verdict() as scope:
         if proof is None:
-            _verify_log(options, scope)
+            _verify_log(options, scope, tsa_ca)
         else:
             _verify_proof(options, scope, proof.read_bytes(), _entry(options, event, sequence))
 
 
-def _verify_log(options: Options, scope: Scope) -> None:
+def _verify_log(options: Options, scope: Scope, tsa_ca: Path | None) -> None:
     source = options.source()
     octets = read_checkpoint(source)
     trust = options.trust(octets)
+    older: list[Checkpoint] = []
+    if tsa_ca is not None:
+        older = verify_stamps(source, trust, tsa_ca, scope)
+        # Read once more: what was stamped before must be in what comes after.
+        octets = read_checkpoint(source)
     checkpoint = trust.open(octets, scope)
-    older = trust.open_older(options.before, scope)
+    kept = trust.open_older(options.before, scope)
     examination = Examination(checkpoint, TileFiles(source, keep=False))
-    examination.run(older)
+    examination.run([*older, *kept])
     counts = {"leaves": checkpoint.size, "tiles": sum(examination.tiles)}
     scope.checked.append(say(wording.ALL_LEAVES, **counts))
-    for old in older:
+    for old in kept:
         scope.checked.append(say(wording.GREW, old=old.size, new=checkpoint.size))
 
 

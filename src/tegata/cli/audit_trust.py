@@ -50,13 +50,15 @@ class Scope:
     checked: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     incomplete: bool = False
+    stamps_checked: bool = False
 
     def show(self) -> None:
         """Print it, whatever came of it."""
         click.echo(say(wording.SCOPE))
         for line in self.checked:
             click.echo(f"  {line}")
-        for line in [*self.left_out, say(wording.STAMPS)]:
+        stamps = [] if self.stamps_checked else [say(wording.STAMPS)]
+        for line in [*self.left_out, *stamps]:
             click.echo("  " + say(wording.NOT_CHECKED, what=line))
 
 

@@ -28,6 +28,7 @@ FINDINGS: Final[Mapping[str, str]] = {
     "event.altered": "an event is not what its digest or number says",
     "event.commitment": "a disclosed value is not the one that was committed to",
     "event.leaf": "the log has another leaf in an event's place",
+    "stamp.invalid": "a time-stamp is not of its checkpoint, or not signed",
     "events.gap": "an event is missing",
     "events.chain": "an event does not follow the one before it",
 }
@@ -43,6 +44,9 @@ OWN_LEAVES: Final = "{count} leaves of these events, each proven to be in the lo
 NOT_CHECKED: Final = "not checked: {what}"
 UNPINNED_SIGNATURES: Final = "{count} signatures of keys that are not pinned"
 STAMPS: Final = "time-stamp tokens"
+STAMPED: Final = "{count} time-stamps from {first} to {last}, on checkpoints that the log continues"
+UNTRUSTED_STAMPS: Final = "{count} time-stamps of authorities that --tsa-ca does not name"
+NO_STAMPS: Final = "there is no time-stamp of an authority that --tsa-ca names"
 NOT_YET: Final = "events that the log does not have yet: {count}"
 
 VERIFIED: Final = "VERIFIED: everything in this scope."
@@ -62,8 +66,9 @@ COUNTED: Final = "{count} events, {refused} of them refusals"
 TEXTS: Final = (
     *FINDINGS.values(),
     SCOPE, SIGNED, WITNESSED, ALL_LEAVES, GREW, PROVEN, CHAINED, OWN_LEAVES, NOT_CHECKED,
-    UNPINNED_SIGNATURES, STAMPS, NOT_YET, VERIFIED, TAMPERED, CANNOT_TELL, NO_KEY, UNSIGNED, UNMET,
-    NO_ENTRY, NO_LOG, NO_EVENTS, INCOMPLETE, KEY_SHOWN, FINGERPRINT, COUNTED,
+    UNPINNED_SIGNATURES, STAMPS, STAMPED, UNTRUSTED_STAMPS, NO_STAMPS, NOT_YET, VERIFIED, TAMPERED,
+    CANNOT_TELL, NO_KEY, UNSIGNED, UNMET, NO_ENTRY, NO_LOG, NO_EVENTS, INCOMPLETE, KEY_SHOWN,
+    FINGERPRINT, COUNTED,
 )  # fmt: skip
 
 

@@ -91,9 +91,9 @@ def open_source(text: str) -> LogSource:
     return WebSource(text) if "://" in text else FolderSource(Path(text))
 
 
-def read_checkpoint(source: LogSource) -> bytes:
-    """The newest checkpoint's octets."""
-    return source.read("checkpoint", _CHECKPOINT_MAXIMUM)
+def read_checkpoint(source: LogSource, name: str = "checkpoint") -> bytes:
+    """A checkpoint's octets; by default the newest one's."""
+    return source.read(name, _CHECKPOINT_MAXIMUM)
 
 
 class TileFiles:
