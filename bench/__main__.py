@@ -33,6 +33,7 @@ from bench.platform import Running, children, cpu_seconds, load, running
 from bench.preload import preload_postgres, preload_sqlite
 from bench.search import SearchFigure
 from bench.search import measure as measure_searches
+from bench.stamping import StampFigure, bench_stamping
 from bench.status import nginx, questions, raw_asgi
 from tests.postgres import postgres_cluster
 
@@ -85,6 +86,7 @@ class Bench:
         self.figures: list[Figure] = []
         self.searches: list[SearchFigure] = []
         self.bulk: list[BulkFigure] = []
+        self.stamps: list[StampFigure] = []
 
     def measure(
         self, name: str, run: Running, plan: dict[str, Any], floor: float, database: list[int]
@@ -169,6 +171,9 @@ def bench_sqlite(bench: Bench, folder: Path, certificates: int) -> None:
         )  # fmt: skip
         bench.status(run, folder)
         bench.bulk.append(bench_bulk("bulk issue, SQLite", run))
+        for ordering, name in ((False, "time-stamps, SQLite"), (True, "ordered ones")):
+            count = bench.requests // (4 if ordering else 1)
+            bench.stamps.append(bench_stamping(name, run, count, ordering=ordering))
         context = run.context
     begun = time.perf_counter()
     preload_sqlite(data, context["tenant"], [context["issuer"]], certificates)
@@ -185,6 +190,7 @@ def bench_postgres(bench: Bench, folder: Path, certificates: int) -> None:
     options = ("--database", url)
     with running(data, *options) as run:
         bench.issue("issue, PostgreSQL, 32 connections", run, database=_server(url))
+        bench.stamps.append(bench_stamping("time-stamps, PostgreSQL", run, bench.requests))
         context = run.context
     preload_postgres(url, context["tenant"], [context["issuer"]], certificates)
     with running(data, *options) as run:
@@ -246,6 +252,7 @@ def main() -> None:
         "crl": asdict(crl),
         "searches": [asdict(figure) for figure in bench.searches],
         "bulk": [asdict(figure) for figure in bench.bulk],
+        "stamps": [asdict(figure) for figure in bench.stamps],
     }
     target = Path("var/bench.json")
     target.parent.mkdir(exist_ok=True)
