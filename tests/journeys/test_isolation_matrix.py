@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import ssl
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,9 +19,19 @@ import pytest
 from cryptography import x509
 
 from tegata.protocols.rest.application import OPERATIONS
-from tests.journeys.platform import Answer, Caller, Json, Server, Tenant, eventually, exchange
+from tests.journeys.platform import (
+    TEGATA,
+    Answer,
+    Caller,
+    Json,
+    Server,
+    Tenant,
+    eventually,
+    exchange,
+)
 from tests.journeys.requests import make_csr
 from tests.journeys.status import chain_of, crl_number, crl_of, delta_base, entry_of
+from tests.old_ca import OldCa
 
 ROUTES_MINIMUM = 15
 ATTEMPTS_MINIMUM = 300
@@ -43,6 +54,7 @@ class Victim:
     key: str
     bulk: str
     stamps: str
+    take_over: str
 
     @property
     def fingerprint(self) -> str:
@@ -77,6 +89,7 @@ class Victim:
             "certificates": caller.certificates(limit=200),
             "tokens": caller.items("/v1/tokens"),
             "issuers": caller.items("/v1/issuers"),
+            "take_overs": caller.items("/v1/take-overs"),
             "profiles": caller.items("/v1/profiles"),
             "timestamp_authorities": caller.items("/v1/timestamp-authorities"),
             # Its leaves get their places while others act.
@@ -241,6 +254,29 @@ def of_stamps(method: str, tail: str = "") -> Callable[[World], Iterator[Attempt
         for identifier in (world.victim.stamps, world.victim.bulk, "tsa_x"):
             path = f"/v1/timestamp-authorities/{identifier}{tail}"
             yield Attempt(method, path, "timestamp.authority-unknown")
+
+    return attempts
+
+
+def begin_own_take_over(world: World) -> Iterator[Attempt]:
+    """With the certificate of a CA whose key another tenant was given."""
+    taken = world.victim.tenant.caller.get(f"/v1/take-overs/{world.victim.take_over}").good()
+    body = {"name": "Stolen", "kind": "issuing", "certificate": taken["certificate"]}
+    yield Attempt("POST", "/v1/take-overs", "key.not-authorised", body)
+    tenant = {**body, "tenant": world.victim.tenant.id}
+    yield Attempt("POST", "/v1/take-overs", "request.unknown-field", tenant)
+
+
+def of_take_over(
+    method: str, tail: str = "", *, file: bool = False
+) -> Callable[[World], Iterator[Attempt]]:
+    """The victim's own take-over, by its id."""
+    headers = {"Content-Type": "application/octet-stream"} if file else {}
+
+    def attempts(world: World) -> Iterator[Attempt]:
+        for identifier in (world.victim.take_over, world.victim.tenant.issuer, "iss_x"):
+            target = f"/v1/take-overs/{identifier}{tail}"
+            yield Attempt(method, target, "take-over.unknown", headers=headers)
 
     return attempts
 
@@ -453,6 +489,19 @@ CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
         "PUT", "policies", {"title": "CPS", "text": "stolen"}
     ),
     ("GET", "/v1/issuers/{issuer}/policies"): of_issuer("GET", "policies"),
+    ("POST", "/v1/issuers/{issuer}/serials/{serial}/revoke"): of_issuer(
+        "POST", "serials/1000/revoke", {"reason": "superseded"}
+    ),
+    ("POST", "/v1/take-overs"): begin_own_take_over,
+    ("GET", "/v1/take-overs"): list_own("/v1/take-overs"),
+    ("GET", "/v1/take-overs/{take_over}"): of_take_over("GET"),
+    ("POST", "/v1/take-overs/{take_over}/certificates"): of_take_over(
+        "POST", "/certificates", file=True
+    ),
+    ("POST", "/v1/take-overs/{take_over}/index"): of_take_over("POST", "/index", file=True),
+    ("POST", "/v1/take-overs/{take_over}/crl"): of_take_over("POST", "/crl", file=True),
+    ("POST", "/v1/take-overs/{take_over}/complete"): of_take_over("POST", "/complete"),
+    ("POST", "/v1/take-overs/{take_over}/cancel"): of_take_over("POST", "/cancel"),
     ("POST", "/v1/issuance/stop"): switch("stop"),
     ("POST", "/v1/issuance/resume"): switch("resume"),
     ("POST", "/v1/platform/stop"): of_platform("stop"),
@@ -529,7 +578,21 @@ def victim(server: Server) -> Victim:
     eventually(lambda: tenant.caller.get(f"/v1/bulk/{bulk}").good()["state"] == "done")
     new = {"name": "victims-own", "issuer": tenant.issuer, "policies": ["1.2.3"]}
     stamps = tenant.caller.post("/v1/timestamp-authorities", new).good(201)["id"]
-    return Victim(tenant, root, good, revoked, bounded.good(201), "isolation", bulk, stamps)
+    taken = begin_take_over(server, tenant)
+    return Victim(tenant, root, good, revoked, bounded.good(201), "isolation", bulk, stamps, taken)
+
+
+def begin_take_over(server: Server, tenant: Tenant) -> str:
+    """The id of a take-over that the tenant has begun, with a key that it was given."""
+    old = OldCa.make(server.data.parent / "old-ca")
+    command = [
+        TEGATA, "authorise-key", "--data", server.data, "--tenant", tenant.id,
+        "--certificate", old.certificate, "--key", old.encrypted_key,
+        "--passphrase-file", old.passphrase,
+    ]  # fmt: skip
+    subprocess.run([str(each) for each in command], check=True, capture_output=True)
+    body = {"name": "Old CA", "kind": "issuing", "certificate": old.certificate.read_text()}
+    return str(tenant.caller.post("/v1/take-overs", body).good(201)["id"])
 
 
 @pytest.fixture(scope="module")
@@ -739,6 +802,7 @@ def tricks(route: Route, world: World) -> Iterator[Attempt]:
         "profile": "victims-own",
         "bulk": world.victim.bulk,
         "authority": world.victim.stamps,
+        "take_over": world.victim.take_over,
     }
     identifier = victims[name]
     for text in (

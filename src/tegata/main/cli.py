@@ -15,6 +15,7 @@ from tegata.cli.commands import CLIENT_COMMANDS
 _SERVER = "tegata.main.server_commands"
 _LATE_COMMANDS = {
     "audit": ("tegata.cli.audit", "audit_group"),
+    "authorise-key": ("tegata.main.authorise", "authorise_key_command"),
     "backup": (_SERVER, "backup_command"),
     "crl-check": ("tegata.main.crl_checker", "crl_check_command"),
     "key-list": (_SERVER, "key_list_command"),

@@ -141,30 +141,38 @@ class Worker:
                 crl = await crls.publish(scope, IssuerId(owner), int(shard))
                 return NO_NEXT_UPDATE if is_final(crl) else now + CRL_PERIOD
             case jobs.RESPONDER_JOB:
-                scope = platform_acts(job.tenant, "ocsp")
-                until = await self._platform.store.responder_until(scope, issuer)
-                if until is not None and now < until - RESPONDER_RENEWAL:
-                    return until - RESPONDER_RENEWAL
-                found = await self._platform.store.get_issuer(scope, issuer)
-                await self._platform.hierarchy.renew_responder(scope, found)
-                return now + OCSP_RESPONDER.validity - RESPONDER_RENEWAL
+                return await self._renew_responder(job, now)
             case jobs.TIMESTAMP_JOB:
-                scope = platform_acts(job.tenant, "tsp")
-                authority = TimestampAuthorityId(job.key)
-                due_again = await self._platform.timestamping.renew(scope, authority)
-                self._platform.stamps.forget(authority)
-                return due_again or NO_NEXT_UPDATE
+                return await self._renew_unit(job)
             case jobs.ANCHOR_JOB:
                 return now + await self._anchor()
             case jobs.BULK_JOB:
                 scope = platform_acts(job.tenant, "bulk")
                 return await self._platform.bulk_work.run(scope, BulkId(job.key))
+            case jobs.TAKE_OVER_JOB:
+                scope = platform_acts(job.tenant, "take-over")
+                return await self._platform.take_over_work.run(scope, issuer)
             case jobs.NOTICE_JOB:
                 more = await self._platform.notices.tell(platform_acts(job.tenant, "notice"))
                 return now if more else now + NOTICE_PERIOD
             case unknown:
                 _LOG.error("a job of a kind that this version does not know: %s", unknown)
                 return now + CRL_PERIOD
+
+    async def _renew_responder(self, job: Job, now: datetime) -> datetime:
+        scope, issuer = platform_acts(job.tenant, "ocsp"), IssuerId(job.key)
+        until = await self._platform.store.responder_until(scope, issuer)
+        if until is not None and now < until - RESPONDER_RENEWAL:
+            return until - RESPONDER_RENEWAL
+        found = await self._platform.store.get_issuer(scope, issuer)
+        await self._platform.hierarchy.renew_responder(scope, found)
+        return now + OCSP_RESPONDER.validity - RESPONDER_RENEWAL
+
+    async def _renew_unit(self, job: Job) -> datetime:
+        scope, authority = platform_acts(job.tenant, "tsp"), TimestampAuthorityId(job.key)
+        due = await self._platform.timestamping.renew(scope, authority)
+        self._platform.stamps.forget(authority)
+        return due or NO_NEXT_UPDATE
 
 
 class StatusWatch:

@@ -6,7 +6,7 @@ from alembic.operations import Operations
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, PrimaryKeyConstraint, Text
 
 revision = "0003"
-down_revision = "0002"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
@@ -34,6 +34,12 @@ def _small(name: str) -> Column[int]:
 
 def upgrade(op: Operations) -> None:
     """Make the tables."""
+    _authorities(op)
+    _units(op)
+    _anchors(op)
+
+
+def _authorities(op: Operations) -> None:
     op.create_table(
         "timestamp_authority",
         _text("tenant"),
@@ -59,6 +65,9 @@ def upgrade(op: Operations) -> None:
         _text("tenant"),
         PrimaryKeyConstraint("authority"),
     )
+
+
+def _units(op: Operations) -> None:
     op.create_table(
         "timestamp_unit",
         _text("tenant"),
@@ -81,6 +90,9 @@ def upgrade(op: Operations) -> None:
         _number("created_at"),
         PrimaryKeyConstraint("tenant", "authority", "block"),
     )
+
+
+def _anchors(op: Operations) -> None:
     op.create_table(
         "anchored_checkpoint",
         _number("size"),
