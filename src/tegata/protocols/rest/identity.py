@@ -46,7 +46,7 @@ from tegata.protocols.rest.identity_follow_up_bodies import (
     record_body,
 )
 from tegata.protocols.rest.operation import Answer, Body, Call, NoBody, Operation, Parameter
-from tegata.protocols.rest.search import PAGE_LIMIT, page_limit
+from tegata.protocols.rest.pages import PAGE_LIMIT, page_limit
 from tegata.tenancy.model import Action
 
 _PURPOSE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
