@@ -216,25 +216,18 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         **_all(_derived(_BULK), "tenant", "bulk", "row", "digest", "certificate", "code"),
         "sealed": _customer(_BULK, _SEALED_ERASABLE),
     },
-    "take_over": {
-        **_all(
-            _provider(_TAKEN),
-            "tenant", "id", "signing_key", "key_sha256", "state", "told", "entries",
-            "certificates", "revoked", "revision", "created_at",
-        ),
-        **_all(_customer(_TAKEN), "name", "chain", "crl_number", "point"),
-    },
-    "take_over_entry": {
-        **_all(_provider(_TAKEN), "tenant", "issuer"),
-        **_all(
-            _customer(_TAKEN),
-            "serial", "der", "profile", "not_after", "revoked_at", "reason", "invalid_since",
-        ),
-    },
-    "foreign_serial": {
-        **_all(_derived(_CA_RECORDS), "tenant", "issuer", "epoch", "shard"),
-        **_all(_customer(_CA_RECORDS), "serial", "not_after"),
-    },
+    "take_over": _all(
+        _customer(_TAKEN),
+        "tenant", "id", "name", "signing_key", "key_sha256", "chain", "state", "crl_number",
+        "point", "told", "entries", "certificates", "revoked", "revision", "created_at",
+    ),
+    "take_over_entry": _all(
+        _customer(_TAKEN), "tenant", "issuer", "serial", "der", "profile", "not_after",
+        "revoked_at", "reason", "invalid_since",
+    ),
+    "foreign_serial": _all(
+        _customer(_CA_RECORDS), "tenant", "issuer", "serial", "epoch", "shard", "not_after"
+    ),
     # Kept as long as there may be anybody who still has the key.
     "refused_key": _all(
         _derived(_TENANT_LIFE), "tenant", "spki_sha256", "ground", "created_at"
