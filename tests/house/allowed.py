@@ -10,6 +10,7 @@ from typing import Final
 Table = Mapping[str, str]
 
 FILES_OVER_BUDGET: Final[Table] = {
+    "protocols/rest/identity_bodies.py": "every body of identity verification, in one place",
     "store/inventory.py": "an entry for each column of every table, in one list",
     "store/migrations/versions/0001_first.py": "all tables as they were first made",
 }
