@@ -168,6 +168,7 @@ def _listeners(
         platform.notices,
         platform.timestamping,
         platform.stamps,
+        platform.identity,
         log,
         sockets.api_url,
     )
@@ -291,6 +292,7 @@ def _context(data: Path, sockets: Sockets, demo: Demo | None, log: LogService) -
             "token_file": str(demo.token_file.resolve()),
             "tenant": demo.tenant,
             "issuer": demo.issuer.id,
+            "sandbox": str((data / "sandbox").resolve()),
         }
     return context
 

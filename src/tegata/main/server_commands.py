@@ -113,6 +113,9 @@ from tegata.timestamping.model import ClockTrust
     "--tsa-ca", type=click.Path(path_type=Path), help="Whom their tokens must lead to, in PEM."
 )
 @click.option("--anchor-seconds", type=float, default=3600.0, hidden=True)
+@click.option(
+    "--loopback-webhooks", is_flag=True, help="Send webhooks to this machine too; with --demo only."
+)
 @click.option("--request-timeout", type=float, default=REQUEST_TIMEOUT, hidden=True)
 def serve_command(
     *,
@@ -143,6 +146,7 @@ def serve_command(
     tsa_urls: tuple[str, ...],
     tsa_ca: Path | None,
     anchor_seconds: float,
+    loopback_webhooks: bool,
     log_mirror: Path | None,
     log_policy: Path | None,
     request_timeout: float,
@@ -168,6 +172,7 @@ def serve_command(
             write_off_nodes=write_off_nodes,
             smtp=parse_smtp(smtp, smtp_from, smtp_user, smtp_password_file, smtp_ca),
             clock_trust=ClockTrust(clock_trust) if clock_trust is not None else None,
+            loopback_webhooks=loopback_webhooks,
             log_mirror=log_mirror,
             log_policy=log_policy,
             tsa_urls=tsa_urls,

@@ -107,6 +107,7 @@ class Settings:
     tsa_urls: tuple[str, ...] = ()
     tsa_ca: Path | None = None
     anchor_period: timedelta = ANCHOR_PERIOD
+    loopback_webhooks: bool = False
     log_mirror: Path | None = None
     log_policy: Path | None = None
     names: tuple[str, ...] = field(default=())
@@ -130,6 +131,8 @@ class Settings:
 
 def require_safe(settings: Settings) -> None:
     """Refuse what production must not do; `SettingsError` says what to change."""
+    if settings.loopback_webhooks and not settings.demo:
+        raise SettingsError("--loopback-webhooks goes with --demo only")
     if not settings.production:
         return
     if settings.demo:

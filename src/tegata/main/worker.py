@@ -142,10 +142,8 @@ class Worker:
                 return NO_NEXT_UPDATE if is_final(crl) else now + CRL_PERIOD
             case jobs.RESPONDER_JOB:
                 return await self._renew_responder(job, now)
-            case jobs.TIMESTAMP_JOB:
-                return await self._renew_unit(job)
-            case jobs.ANCHOR_JOB:
-                return now + await self._anchor()
+            case jobs.TIMESTAMP_JOB | jobs.ANCHOR_JOB:
+                return await self._time(job, now)
             case jobs.BULK_JOB:
                 scope = platform_acts(job.tenant, "bulk")
                 return await self._platform.bulk_work.run(scope, BulkId(job.key))
@@ -155,6 +153,8 @@ class Worker:
             case jobs.NOTICE_JOB:
                 more = await self._platform.notices.tell(platform_acts(job.tenant, "notice"))
                 return now if more else now + NOTICE_PERIOD
+            case jobs.WATCH_JOB | jobs.DELIVERY_JOB:
+                return await self._watch(job, now)
             case unknown:
                 _LOG.error("a job of a kind that this version does not know: %s", unknown)
                 return now + CRL_PERIOD
@@ -168,11 +168,22 @@ class Worker:
         await self._platform.hierarchy.renew_responder(scope, found)
         return now + OCSP_RESPONDER.validity - RESPONDER_RENEWAL
 
-    async def _renew_unit(self, job: Job) -> datetime:
+    async def _time(self, job: Job, now: datetime) -> datetime:
+        """Have the log anchored, or a time-stamping unit replaced."""
+        if job.kind == jobs.ANCHOR_JOB:
+            return now + await self._anchor()
         scope, authority = platform_acts(job.tenant, "tsp"), TimestampAuthorityId(job.key)
         due = await self._platform.timestamping.renew(scope, authority)
         self._platform.stamps.forget(authority)
         return due or NO_NEXT_UPDATE
+
+    async def _watch(self, job: Job, now: datetime) -> datetime:
+        """Look at what a tenant's users showed, or tell what was found."""
+        watches = self._platform.identity.watches
+        scope = platform_acts(job.tenant, "identity")
+        if job.kind == jobs.WATCH_JOB:
+            return await watches.run(scope) or NO_NEXT_UPDATE
+        return now if await watches.deliver(scope) else NO_NEXT_UPDATE
 
 
 class StatusWatch:

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from tegata.identity.services import IdentityServices
 from tegata.issuance.authorities import AuthorityService
 from tegata.issuance.take_over import TakeOverService
 from tegata.issuance.take_over_work import TakeOverWork
@@ -61,6 +62,7 @@ class Services:
     notices: NoticeService
     timestamping: TimestampAuthorityService
     stamps: TimestampService
+    identity: IdentityServices
     log: LogService
     base_url: str
 
