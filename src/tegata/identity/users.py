@@ -57,7 +57,7 @@ class UserService:
         shown = CertificateReference(
             authority.kind, authority.key_identifier, certificate.tbs.serial
         )
-        tag, now = vault.tag(shown), self.clock.now()
+        tag = vault.tag(shown)
         known = await self.store.find_users(scope, [tag])
         if tag in known:
             user = known[tag].user
@@ -65,6 +65,7 @@ class UserService:
                 return Person(user, tag, ())
             # J-LIS linked it to another one earlier; now it was shown.
             point = certificate.distribution_point
+            now = self.clock.now()
             return Person(user, tag, (KnownCertificate(tag, user, shown, point, now),))
         return await self._link(scope, vault, shown, certificate.distribution_point, purpose)
 
@@ -87,6 +88,7 @@ class UserService:
         # The earliest one known decides, should two have become known apart.
         earlier = next((known[each] for each in tags if each in known), None)
         user = vault.user_id(family[0]) if earlier is None else earlier.user
+        now = self.clock.now()
         new = [
             KnownCertificate(
                 each,
