@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from tegata.identity.services import IdentityServices
 from tegata.issuance.authorities import AuthorityService
 from tegata.issuance.gate import IssuanceGate
 from tegata.issuance.hierarchy import RESPONDER_RENEWAL, HierarchyService
@@ -16,6 +17,7 @@ from tegata.issuance.take_over_work import TakeOverWork
 from tegata.kernel.ids import IssuerId, NodeId, encode_id, time_ordered
 from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.scope import TenantScope
+from tegata.main.identity import compose_identity
 from tegata.main.settings import Settings
 from tegata.operations.recovery import NodeKeeper, RecoveryService
 from tegata.outbound.smtp import SmtpMailer
@@ -93,6 +95,7 @@ class Platform:
     recovery: RecoveryService
     keeper: NodeKeeper
     notices: NoticeService
+    identity: IdentityServices
     mailer: SmtpMailer | None
 
 
@@ -218,5 +221,6 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         recovery=RecoveryService(store, journal, node),
         keeper=NodeKeeper(store, journal, node),
         notices=NoticeService(store, mailer, clock, randomness),
+        identity=compose_identity(settings, store, clock, randomness),
         mailer=mailer,
     )

@@ -158,6 +158,7 @@ def _listeners(
         platform.revocation,
         platform.refused_keys,
         platform.notices,
+        platform.identity,
         log,
         sockets.api_url,
     )
@@ -279,6 +280,7 @@ def _context(data: Path, sockets: Sockets, demo: Demo | None, log: LogService) -
             "token_file": str(demo.token_file.resolve()),
             "tenant": demo.tenant,
             "issuer": demo.issuer.id,
+            "sandbox": str((data / "sandbox").resolve()),
         }
     return context
 

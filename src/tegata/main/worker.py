@@ -121,7 +121,21 @@ class Worker:
             else:
                 await self._platform.jobs.finish(job, again)
 
+    async def _renew(self, job: Job, now: datetime) -> datetime:
+        """A responder, when it is near its end."""
+        scope, issuer = platform_acts(job.tenant, "ocsp"), IssuerId(job.key)
+        until = await self._platform.store.responder_until(scope, issuer)
+        if until is not None and now < until - RESPONDER_RENEWAL:
+            return until - RESPONDER_RENEWAL
+        found = await self._platform.store.get_issuer(scope, issuer)
+        await self._platform.hierarchy.renew_responder(scope, found)
+        return now + OCSP_RESPONDER.validity - RESPONDER_RENEWAL
+
     async def _compare_keys(self, scope: TenantScope) -> datetime:
+        """Look for primes that a tenant's keys share."""
+        later = self._platform.key_comparison.postponed(scope)
+        if later is not None:
+            return later
         refused = await self._platform.key_comparison.compare(scope)
         if refused:
             _LOG.error("%s has %d keys whose primes others share", scope.tenant, refused)
@@ -144,29 +158,31 @@ class Worker:
                 crl = await crls.publish(scope, IssuerId(owner), int(shard))
                 return NO_NEXT_UPDATE if is_final(crl) else now + CRL_PERIOD
             case jobs.RESPONDER_JOB:
-                scope = platform_acts(job.tenant, "ocsp")
-                until = await self._platform.store.responder_until(scope, issuer)
-                if until is not None and now < until - RESPONDER_RENEWAL:
-                    return until - RESPONDER_RENEWAL
-                found = await self._platform.store.get_issuer(scope, issuer)
-                await self._platform.hierarchy.renew_responder(scope, found)
-                return now + OCSP_RESPONDER.validity - RESPONDER_RENEWAL
+                return await self._renew(job, now)
             case jobs.BULK_JOB:
                 scope = platform_acts(job.tenant, "bulk")
                 return await self._platform.bulk_work.run(scope, BulkId(job.key))
             case jobs.COMPARISON_JOB:
-                scope = platform_acts(job.tenant, "keys")
-                later = self._platform.key_comparison.postponed(scope)
-                return later or await self._compare_keys(scope)
+                return await self._compare_keys(platform_acts(job.tenant, "keys"))
             case jobs.TAKE_OVER_JOB:
                 scope = platform_acts(job.tenant, "take-over")
                 return await self._platform.take_over_work.run(scope, issuer)
             case jobs.NOTICE_JOB:
                 more = await self._platform.notices.tell(platform_acts(job.tenant, "notice"))
                 return now if more else now + NOTICE_PERIOD
+            case jobs.WATCH_JOB | jobs.DELIVERY_JOB:
+                return await self._watch(job, now)
             case unknown:
                 _LOG.error("a job of a kind that this version does not know: %s", unknown)
                 return now + CRL_PERIOD
+
+    async def _watch(self, job: Job, now: datetime) -> datetime:
+        """Look at what a tenant's users showed, or tell what was found."""
+        watches = self._platform.identity.watches
+        scope = platform_acts(job.tenant, "identity")
+        if job.kind == jobs.WATCH_JOB:
+            return await watches.run(scope) or NO_NEXT_UPDATE
+        return now if await watches.deliver(scope) else NO_NEXT_UPDATE
 
 
 class StatusWatch:

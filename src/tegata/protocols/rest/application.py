@@ -16,6 +16,8 @@ from tegata.protocols.rest import (
     authorities,
     bulk,
     certificates,
+    identity,
+    identity_follow_up,
     log,
     notices,
     profiles,
@@ -39,6 +41,8 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     *profiles.OPERATIONS,
     *refused_keys.OPERATIONS,
     *notices.OPERATIONS,
+    *identity.OPERATIONS,
+    *identity_follow_up.OPERATIONS,
     *tenancy.OPERATIONS,
     *log.OPERATIONS,
 )

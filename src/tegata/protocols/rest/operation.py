@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from tegata.identity.services import IdentityServices
 from tegata.issuance.authorities import AuthorityService
 from tegata.issuance.take_over import TakeOverService
 from tegata.issuance.take_over_work import TakeOverWork
@@ -57,6 +58,7 @@ class Services:
     revocation: RevocationService
     refused_keys: RefusedKeyService
     notices: NoticeService
+    identity: IdentityServices
     log: LogService
     base_url: str
 

@@ -108,6 +108,29 @@ TABLE = {
     ProblemCode.LOG_UNAVAILABLE: HttpProblem(503, "The log cannot be read now"),
     ProblemCode.STORAGE_UNAVAILABLE: HttpProblem(503, "The database cannot be used now"),
     ProblemCode.OUTCOME_UNKNOWN: HttpProblem(503, "Whether the request was carried out is unknown"),
+    ProblemCode.SESSION_UNKNOWN: HttpProblem(404, "There is no such session"),
+    ProblemCode.SESSION_EXPIRED: HttpProblem(409, "The session has expired"),
+    ProblemCode.SESSION_DECIDED: HttpProblem(409, "The session is decided already"),
+    ProblemCode.SESSION_REFUSED: HttpProblem(422, "A session cannot be opened with this"),
+    ProblemCode.SUBMISSION_MISMATCH: HttpProblem(
+        422, "The submission is not what the session asks for"
+    ),
+    ProblemCode.PURPOSE_UNKNOWN: HttpProblem(404, "There is no such purpose"),
+    ProblemCode.PURPOSE_REFUSED: HttpProblem(422, "The purpose cannot be declared so"),
+    ProblemCode.MY_NUMBER_REFUSED: HttpProblem(422, "The text contains a My Number"),
+    ProblemCode.ATTRIBUTES_HANDED_OUT: HttpProblem(409, "The attributes were handed out already"),
+    ProblemCode.ATTRIBUTES_NOT_ASKED: HttpProblem(
+        403, "The declared purpose does not ask for attributes"
+    ),
+    ProblemCode.USER_UNKNOWN: HttpProblem(404, "There is no such user"),
+    ProblemCode.RECORD_UNKNOWN: HttpProblem(404, "There is no such confirmation record"),
+    ProblemCode.RECORD_REFUSED: HttpProblem(409, "The confirmation record does not allow this"),
+    ProblemCode.CONSENT_UNKNOWN: HttpProblem(404, "There is no such consent"),
+    ProblemCode.CONSENT_REFUSED: HttpProblem(409, "The consent does not allow this"),
+    ProblemCode.WATCH_UNKNOWN: HttpProblem(404, "Nothing is watched"),
+    ProblemCode.WEBHOOK_REFUSED: HttpProblem(422, "Nothing is sent to this address"),
+    ProblemCode.WEBHOOK_UNAVAILABLE: HttpProblem(503, "The webhook was not taken"),
+    ProblemCode.GATEWAY_UNAVAILABLE: HttpProblem(503, "J-LIS cannot be asked now"),
     ProblemCode.MAIL_UNAVAILABLE: HttpProblem(503, "Mail cannot be sent now"),
     ProblemCode.OVERLOADED: HttpProblem(503, "The service is too busy now"),
 }

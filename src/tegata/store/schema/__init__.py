@@ -9,6 +9,13 @@ Text compares by octets (collation "C"), because prefix search is a range of oct
 from __future__ import annotations
 
 from tegata.store.schema.columns import metadata as metadata
+from tegata.store.schema.identity import confirmation_record as confirmation_record
+from tegata.store.schema.identity import identity_certificate as identity_certificate
+from tegata.store.schema.identity import identity_consent as identity_consent
+from tegata.store.schema.identity import identity_delivery as identity_delivery
+from tegata.store.schema.identity import identity_purpose as identity_purpose
+from tegata.store.schema.identity import identity_session as identity_session
+from tegata.store.schema.identity import identity_watch as identity_watch
 from tegata.store.schema.issuance import certificate as certificate
 from tegata.store.schema.issuance import certificate_der as certificate_der
 from tegata.store.schema.issuance import certificate_name as certificate_name
