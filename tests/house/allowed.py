@@ -10,10 +10,13 @@ from typing import Final
 Table = Mapping[str, str]
 
 FILES_OVER_BUDGET: Final[Table] = {
+    "protocols/rest/identity_bodies.py": "every body of one subject",
+    "store/inventory.py": "one entry for each column there is",
     "store/migrations/versions/0001_first.py": "all tables as they were first made",
 }
 
 FUNCTIONS_OVER_BUDGET: Final[Table] = {
+    "identity/users.py::UserService.identify": "one decision, with all that it may find",
     "main/composition.py::compose": "every port meets its implementation in one list",
     "main/server_commands.py::serve_command": "a parameter for each option of the command",
 }
