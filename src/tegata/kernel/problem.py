@@ -69,6 +69,7 @@ class ProblemCode(StrEnum):
     STORAGE_UNAVAILABLE = "storage.unavailable"
     OUTCOME_UNKNOWN = "outcome.unknown"
     MAIL_UNAVAILABLE = "mail.unavailable"
+    CONTROL_UNKNOWN = "control.unknown"
     OVERLOADED = "overloaded"
 
 

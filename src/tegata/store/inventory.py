@@ -13,7 +13,16 @@ from enum import StrEnum
 
 from tegata.kernel.signing import DataKeyKind
 from tegata.store.discovery import Holdings
-from tegata.store.jobs import BULK_JOB, CRL_JOB, DELTA_JOB, NOTICE_JOB, RESPONDER_JOB, SHARD_JOB
+from tegata.store.jobs import (
+    BULK_JOB,
+    CANARY_JOB,
+    CRL_JOB,
+    DELTA_JOB,
+    NOTICE_JOB,
+    PROBE_JOB,
+    RESPONDER_JOB,
+    SHARD_JOB,
+)
 from tegata.store.schema import metadata
 
 
@@ -46,6 +55,7 @@ _TENANT_LIFE = "life of the tenant"
 _UNTIL_SENT = "until it is sent, 5 days at most"
 _BULK = "30 days after the last row was done"
 _ROWS = "until the row is done, or the file cancelled; 2 hours when its upload broke off"
+_EVIDENCE = "life of the platform"
 _SITE = "CA service sites"
 
 
@@ -220,6 +230,18 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         "disclosures": _customer(_CA_RECORDS, _SEALED_DISCLOSURES),
     },
     "audit_head": _all(_derived(_TENANT_LIFE), "tenant", "sequence", "digest"),
+    "evidence_record": {
+        **_all(_provider(_EVIDENCE), "tenant", "probe", "sequence", "id"),
+        "sealed": _provider(_EVIDENCE, _SEALED_RECORDS),
+    },
+    "evidence_standing": {
+        **_all(_provider("replaced with each record"), "tenant", "probe", "sequence"),
+        "sealed": _provider("replaced with each record", _SEALED_RECORDS),
+    },
+    "canary_plan": {
+        **_all(_provider(_EVIDENCE), "tenant", "id", "state"),
+        "sealed": _provider(_EVIDENCE, _SEALED_RECORDS),
+    },
     "job": _all(
         _provider("while its issuer works"),
         "kind", "key", "tenant", "run_at", "owner", "leased_until", "tries",
@@ -247,6 +269,7 @@ FOLDERS: Mapping[str, Entry] = {
     "signer-reservations.jsonl": _provider(_CA_RECORDS),
     "negative-acts": _derived("90 days (--journal-days)", "journal key"),
     "signer.sock": _provider("one run"),
+    "monitor": _provider("until replaced"),
     "crl-check": _public("while its issuer works"),
     "disk-reserve": _provider("life of the node"),
 }
@@ -258,6 +281,8 @@ QUEUES: Mapping[str, Entry] = {
     RESPONDER_JOB: _provider("while its issuer works"),
     NOTICE_JOB: _provider(_TENANT_LIFE),
     BULK_JOB: _provider(_BULK),
+    PROBE_JOB: _provider("life of the platform"),
+    CANARY_JOB: _provider("life of the platform"),
 }
 
 KEYS: Mapping[str, Entry] = {

@@ -26,6 +26,9 @@ RESPONDER_JOB = "responder.renew"
 NOTICE_JOB = "notice.send"
 # Its key is the file.
 BULK_JOB = "bulk.run"
+# Their key is the probe.
+PROBE_JOB = "control.probe"
+CANARY_JOB = "control.canary"
 LEASE = timedelta(seconds=60)
 AT_ONCE = 16
 _ZERO: ColumnClause[int] = literal_column("0")

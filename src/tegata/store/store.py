@@ -6,6 +6,7 @@ from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import DataKeyKind
 from tegata.store.bulk import BulkReads, BulkWrites
+from tegata.store.compliance import ComplianceReads, ComplianceWrites
 from tegata.store.database import Database
 from tegata.store.issuance import IssuanceWrites
 from tegata.store.keys import KeyReads, KeyWrites
@@ -33,6 +34,7 @@ class Unit(
     NoticeWrites,
     TenancyWrites,
     NodeWrites,
+    ComplianceWrites,
 ):
     """A unit of work with the writes of every room."""
 
@@ -48,6 +50,7 @@ class Store(
     NoticeReads,
     TenancyReads,
     NodeReads,
+    ComplianceReads,
 ):
     """Implements the stores of every room."""
 
