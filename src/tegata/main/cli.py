@@ -18,6 +18,7 @@ _SERVER_COMMANDS = {
     "crl-check": ("tegata.main.crl_checker", "crl_check_command"),
     "key-list": (_SERVER, "key_list_command"),
     "restore": (_SERVER, "restore_command"),
+    "monitor": ("tegata.main.monitor", "monitor_command"),
     "run": (_SERVER, "run_command"),
     "serve": (_SERVER, "serve_command"),
 }

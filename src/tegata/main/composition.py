@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from tegata import __version__
+from tegata.compliance import service
+from tegata.compliance.canaries import CanaryService
+from tegata.compliance.controls import PROBES
+from tegata.compliance.model import Collector, Independence, Tool
+from tegata.compliance.reading import PaperService
+from tegata.compliance.service import EvidenceService
 from tegata.issuance.authorities import AuthorityService
 from tegata.issuance.gate import IssuanceGate
 from tegata.issuance.hierarchy import RESPONDER_RENEWAL, HierarchyService
@@ -13,7 +23,7 @@ from tegata.issuance.reserve import SerialReserve
 from tegata.issuance.service import IssuanceService
 from tegata.kernel.ids import IssuerId, NodeId, encode_id, time_ordered
 from tegata.kernel.ports import Clock, Randomness
-from tegata.kernel.scope import TenantScope
+from tegata.kernel.scope import PLATFORM_TENANT, TenantScope
 from tegata.main.settings import Settings
 from tegata.operations.recovery import NodeKeeper, RecoveryService
 from tegata.outbound.smtp import SmtpMailer
@@ -38,8 +48,23 @@ from tegata.signers.subject_keys import MemoryKeyMaker
 from tegata.store.database import Database
 from tegata.store.discovery import discover_postgres, discover_sqlite
 from tegata.store.disk import DiskReserve
+from tegata.store.ground import (
+    Catalogue,
+    PostgresCatalogue,
+    SqliteCatalogue,
+    StoreGround,
+    clear_shadows,
+)
 from tegata.store.inventory import require_inventory
-from tegata.store.jobs import CRL_JOB, DELTA_JOB, RESPONDER_JOB, SHARD_JOB, JobQueue
+from tegata.store.jobs import (
+    CANARY_JOB,
+    CRL_JOB,
+    DELTA_JOB,
+    PROBE_JOB,
+    RESPONDER_JOB,
+    SHARD_JOB,
+    JobQueue,
+)
 from tegata.store.journal import Journal, open_journal
 from tegata.store.key_list import KeyListFile
 from tegata.store.keys import find_data_key
@@ -50,6 +75,8 @@ from tegata.store.sqlite import SqliteDatabase
 from tegata.store.status_feed import StatusFeed
 from tegata.tenancy.service import Schedule, TenantService
 from tegata.tenancy.tokens import TokenService
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +115,11 @@ class Platform:
     keeper: NodeKeeper
     notices: NoticeService
     mailer: SmtpMailer | None
+    ground: StoreGround
+    evidence: EvidenceService
+    canaries: CanaryService
+    papers: PaperService
+    collector: Collector
 
 
 async def open_database(settings: Settings, clock: Clock, reserve: DiskReserve) -> Database:
@@ -95,11 +127,44 @@ async def open_database(settings: Settings, clock: Clock, reserve: DiskReserve) 
     if settings.database is None:
         path = settings.data / "tegata.sqlite"
         migrate_sqlite(path)
+        _clear_shadows(settings)
         require_inventory(discover_sqlite(path))
         return SqliteDatabase(path, reserve)
     migrate_postgres(settings.database, clock.now().date())
+    _clear_shadows(settings)
     require_inventory(discover_postgres(settings.database))
     return await PostgresDatabase.open(settings.database)
+
+
+def _clear_shadows(settings: Settings) -> None:
+    """A planted table of a run that was killed is no reason not to start."""
+    for name in clear_shadows(_catalogue(settings)):
+        _LOG.warning("the planted table %s of an earlier run was dropped", name)
+
+
+def _catalogue(settings: Settings) -> Catalogue:
+    if settings.database is None:
+        return SqliteCatalogue(settings.data / "tegata.sqlite")
+    return PostgresCatalogue(settings.database)
+
+
+def _compliance(
+    settings: Settings, store: RecoveringStore, jobs: JobQueue, node: NodeId
+) -> tuple[StoreGround, EvidenceService, CanaryService, PaperService]:
+    """What promises are measured with."""
+    clock, randomness = SystemClock(), SystemRandomness()
+    ground = StoreGround(_catalogue(settings), store, settings.data, clock, randomness, __version__)
+    digest = hashlib.sha256(Path(service.__file__).read_bytes()).hexdigest()
+    tool = Tool("tegata.compliance.service", __version__, digest)
+    evidence = EvidenceService(store, clock, randomness, tool, node)
+
+    async def want(probe: str, at: datetime) -> None:
+        if not PROBES[probe][1].remote:
+            await jobs.want(PROBE_JOB, probe, PLATFORM_TENANT, at)
+        await jobs.want(CANARY_JOB, probe, PLATFORM_TENANT, at)
+
+    canaries = CanaryService(store, ground, clock, randomness)
+    return ground, evidence, canaries, PaperService(evidence, clock, want)
 
 
 def node_id(data: Path, clock: Clock, randomness: Randomness) -> NodeId:
@@ -174,6 +239,7 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
     revocation = RevocationService(store, clock)
     renewal = RenewalService(store, store, enrolment, revocation, clock)
     tokens = TokenService(store, clock, randomness)
+    ground, evidence, canaries, papers = _compliance(settings, store, jobs, node)
     return Platform(
         node=node,
         clock=clock,
@@ -209,4 +275,9 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         keeper=NodeKeeper(store, journal, node),
         notices=NoticeService(store, mailer, clock, randomness),
         mailer=mailer,
+        ground=ground,
+        evidence=evidence,
+        canaries=canaries,
+        papers=papers,
+        collector=Collector(node, "worker", Independence.SELF),
     )

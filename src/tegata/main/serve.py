@@ -10,7 +10,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,17 +22,19 @@ from tegata.main.bootstrap import ApiTls, Demo, ensure_demo, ensure_platform
 from tegata.main.composition import Platform, compose
 from tegata.main.crl_watch import CrlWatch
 from tegata.main.listener import Listener, bind
+from tegata.main.monitoring import Monitoring, ensure_canaries
 from tegata.main.orphans import report_orphans
 from tegata.main.restore import RestoreWatch, note_blocks, recover, replace_stale_lists
-from tegata.main.settings import Address, Settings, SettingsError, require_safe
+from tegata.main.settings import Address, MonitorMode, Settings, SettingsError, require_safe
 from tegata.main.signer_process import SignerSupervisor
 from tegata.main.worker import StatusWatch, Upkeep, Worker
 from tegata.protocols.crl.endpoints import CrlDoor
-from tegata.protocols.http import Application, PlainApplication
+from tegata.protocols.http import Application, PlainApplication, Prepared, Request, Response
 from tegata.protocols.ocsp.endpoints import OcspDoor
 from tegata.protocols.repository.endpoints import RepositoryDoor
 from tegata.protocols.rest.application import RestApplication
 from tegata.protocols.rest.operation import Services
+from tegata.protocols.trust.endpoints import TrustDoor
 from tegata.store.key_list import KeyListError
 from tegata.store.migrate import migrate_postgres
 
@@ -69,7 +71,11 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     await report_orphans(platform)
     demo = await ensure_demo(platform, settings.data) if settings.demo else None
     listeners = _listeners(platform, settings, sockets, tls.context)
-    worker = Worker(platform, _upkeep(platform, settings, tls))
+    if settings.monitor is not MonitorMode.OFF:
+        await ensure_canaries(platform, settings.data)
+    monitoring = Monitoring(platform, settings.monitor, settings.data)
+    measures = settings.monitor is not MonitorMode.OFF
+    worker = Worker(platform, _upkeep(platform, settings, tls), measures=measures)
     restore = RestoreWatch(platform, stop)
     watches = StatusWatch(platform), restore, CrlWatch(platform, sockets.public_url, settings.data)
     for listener in listeners:
@@ -79,12 +85,14 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
         await watch.start()
     context = _context(settings.data, sockets, demo)
     _write_context(settings.data / "context.json", context)
+    await monitoring.start()
     (ready or _announce)(context)
     try:
         await stop.wait()
         _LOG.info("stopping")
         restore.require_same_database()
     finally:
+        await monitoring.stop()
         await asyncio.gather(*(listener.stop() for listener in listeners))
         await worker.stop()
         for watch in watches:
@@ -146,10 +154,12 @@ def _listeners(
         platform.revocation,
         platform.refused_keys,
         platform.notices,
+        platform.evidence,
+        platform.papers,
         sockets.api_url,
     )
     clock, maximum, timeout = platform.clock, _connections_allowed(), settings.request_timeout
-    rest, public = RestApplication(services), public_application(platform)
+    rest, public = api_application(platform, services), public_application(platform)
     return (
         Listener(rest, sockets.api_socket, clock, maximum, timeout, tls),
         Listener(public, sockets.public_socket, clock, maximum, timeout),
@@ -172,6 +182,31 @@ def _upkeep(platform: Platform, settings: Settings, tls: ApiTls) -> Upkeep:
             await asyncio.to_thread(migrate_postgres, settings.database, today)
 
     return upkeep
+
+
+class ApiApplication:
+    """The API, and beside it the trust centre: over TLS, because what it says is not signed."""
+
+    def __init__(self, rest: RestApplication, trust: TrustDoor) -> None:
+        self._rest = rest
+        self._trust = trust
+        self._pages = PlainApplication(trust.routes(), trust.prepared)
+
+    def prepared(self, request: Request) -> Prepared | None:
+        """A page of the trust centre that is ready; nothing of the API ever is."""
+        return self._trust.prepared(request)
+
+    def __call__(self, request: Request) -> Awaitable[Response | Prepared]:
+        """Answer a request."""
+        if request.raw_path.startswith(b"/trust"):
+            return self._pages(request)
+        return self._rest(request)
+
+
+def api_application(platform: Platform, services: Services) -> ApiApplication:
+    """What is served over TLS."""
+    trust = TrustDoor(platform.papers, platform.clock)
+    return ApiApplication(RestApplication(services), trust)
 
 
 def public_application(platform: Platform) -> Application:

@@ -21,6 +21,7 @@ from tegata.main.serve import serve
 from tegata.main.settings import (
     REQUEST_TIMEOUT,
     Address,
+    MonitorMode,
     Pkcs11Settings,
     Settings,
     SettingsError,
@@ -81,6 +82,13 @@ from tegata.store.key_list import KeyListError, build_key_list
     multiple=True,
     help="Wait no longer for the journal of a node that is gone; recorded.",
 )
+@click.option(
+    "--monitor",
+    type=click.Choice([mode.value for mode in MonitorMode]),
+    default=MonitorMode.OFF.value,
+    show_default=True,
+    help="Measure promises with two canary tenants; run the monitor here, or apart.",
+)
 @click.option("--smtp", help="A mail server: smtp://HOST:PORT (STARTTLS) or smtps://HOST:PORT.")
 @click.option("--smtp-from", help="The address that notices come from.")
 @click.option("--smtp-user", help="The name to log in with.")
@@ -107,6 +115,7 @@ def serve_command(
     journal_days: int,
     accept_journal_loss: bool,
     write_off_nodes: tuple[str, ...],
+    monitor: str,
     smtp: str | None,
     smtp_from: str | None,
     smtp_user: str | None,
@@ -134,6 +143,7 @@ def serve_command(
             accept_journal_loss=accept_journal_loss,
             write_off_nodes=write_off_nodes,
             smtp=parse_smtp(smtp, smtp_from, smtp_user, smtp_password_file, smtp_ca),
+            monitor=MonitorMode(monitor),
             request_timeout=request_timeout,
         )
     except SettingsError as error:
@@ -157,6 +167,7 @@ def run_command(data: Path, listen: str, public_listen: str) -> None:
             listen=Address.parse(listen),
             public_listen=Address.parse(public_listen),
             demo=True,
+            monitor=MonitorMode.CHILD,
         )
     except SettingsError as error:
         raise click.ClickException(str(error)) from error

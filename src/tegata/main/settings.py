@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,6 +40,15 @@ class Address:
     def url_host(self) -> str:
         """The host as a URL writes it."""
         return f"[{self.host}]" if ":" in self.host else self.host
+
+
+class MonitorMode(StrEnum):
+    """Whether promises are measured, and where the monitor runs."""
+
+    OFF = "off"
+    CHILD = "child"
+    # Canary tenants and tokens are made; `tegata monitor` is run elsewhere.
+    APART = "apart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,7 @@ class Settings:
     accept_journal_loss: bool = False
     write_off_nodes: tuple[str, ...] = ()
     smtp: SmtpServer | None = None
+    monitor: MonitorMode = MonitorMode.OFF
     names: tuple[str, ...] = field(default=())
 
     @property

@@ -7,11 +7,13 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
+from tegata.compliance.controls import PROBES
 from tegata.issuance.hierarchy import RESPONDER_RENEWAL
 from tegata.kernel.ids import IssuerId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import platform_acts
 from tegata.main.composition import Platform
+from tegata.main.monitoring import plant_canary, run_probe
 from tegata.profiles.catalogue import OCSP_RESPONDER
 from tegata.registration.bulk_model import BulkId
 from tegata.registration.notice import NOTICE_PERIOD
@@ -36,8 +38,9 @@ _RETRY = timedelta(seconds=5)
 class Worker:
     """Runs due jobs, one after the other, and the upkeep. Long jobs run one at a time beside."""
 
-    def __init__(self, platform: Platform, upkeep: Upkeep) -> None:
+    def __init__(self, platform: Platform, upkeep: Upkeep, *, measures: bool) -> None:
         self._platform = platform
+        self._measures = measures
         self._upkeep = upkeep
         self._task: asyncio.Task[None] | None = None
         self._long: dict[str, asyncio.Task[None]] = {}
@@ -151,6 +154,11 @@ class Worker:
             case jobs.NOTICE_JOB:
                 more = await self._platform.notices.tell(platform_acts(job.tenant, "notice"))
                 return now if more else now + NOTICE_PERIOD
+            case jobs.PROBE_JOB | jobs.CANARY_JOB:
+                if not self._measures or job.key not in PROBES:
+                    return now + CRL_PERIOD
+                act = run_probe if job.kind == jobs.PROBE_JOB else plant_canary
+                return await act(self._platform, job.key, now)
             case unknown:
                 _LOG.error("a job of a kind that this version does not know: %s", unknown)
                 return now + CRL_PERIOD

@@ -15,6 +15,7 @@ from tegata.protocols.rest import (
     authorities,
     bulk,
     certificates,
+    controls,
     notices,
     profiles,
     refused_keys,
@@ -35,6 +36,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     *profiles.OPERATIONS,
     *refused_keys.OPERATIONS,
     *notices.OPERATIONS,
+    *controls.OPERATIONS,
     *tenancy.OPERATIONS,
 )
 

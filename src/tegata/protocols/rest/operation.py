@@ -14,6 +14,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from tegata.compliance.reading import PaperService
+from tegata.compliance.service import EvidenceService
 from tegata.issuance.authorities import AuthorityService
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.wording import choose_language
@@ -52,6 +54,8 @@ class Services:
     revocation: RevocationService
     refused_keys: RefusedKeyService
     notices: NoticeService
+    evidence: EvidenceService
+    papers: PaperService
     base_url: str
 
 

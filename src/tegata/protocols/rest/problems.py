@@ -97,6 +97,7 @@ TABLE = {
     ProblemCode.STORAGE_UNAVAILABLE: HttpProblem(503, "The database cannot be used now"),
     ProblemCode.OUTCOME_UNKNOWN: HttpProblem(503, "Whether the request was carried out is unknown"),
     ProblemCode.MAIL_UNAVAILABLE: HttpProblem(503, "Mail cannot be sent now"),
+    ProblemCode.CONTROL_UNKNOWN: HttpProblem(404, "There is no such promise or probe"),
     ProblemCode.OVERLOADED: HttpProblem(503, "The service is too busy now"),
 }
 # Seconds after which trying again makes sense (RFC 9110 section 10.2.3).
