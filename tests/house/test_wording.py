@@ -11,11 +11,13 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
+from tegata.compliance.wording import REASON_TEXTS
 from tegata.kernel.wording import LANGUAGES, choose_language, translate
 from tegata.main import quickstart
 from tegata.profiles.document_errors import MESSAGES
 from tegata.protocols.repository.endpoints import STATE_TEXTS, TEXTS
 from tegata.protocols.rest.problems import TABLE
+from tegata.protocols.trust.page import PAGE_TEXTS
 from tegata.registration.notice import NOTICE_TEXTS
 from tests.house.source import PACKAGE
 
@@ -96,8 +98,14 @@ def test_every_text_of_the_repository_is_translated(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
+def test_every_text_of_the_trust_centre_is_translated(language: str) -> None:
+    texts = (*PAGE_TEXTS, *REASON_TEXTS)
+    assert [text for text in texts if translate(text, language) == text] == []
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
 def test_the_catalogue_has_no_text_that_nobody_says(language: str) -> None:
-    pages = {*TEXTS, *STATE_TEXTS}
+    pages = {*TEXTS, *STATE_TEXTS, *PAGE_TEXTS, *REASON_TEXTS}
     said = problem_titles() | quick_start_titles() | document_texts() | set(NOTICE_TEXTS) | pages
     assert keys(language) - said == set()
 

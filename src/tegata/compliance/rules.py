@@ -208,14 +208,17 @@ def part_violations(
 ) -> tuple[list[CanaryPlan], tuple[Violation, ...]]:
     """The planned faults that an observation saw and its probe had to see, and what nobody
     planned. Only the very thing that a plan names is excused, and only while it stood."""
-    active = {plan.thing: plan for plan in active_at(plans, observation)}
+    active = active_at(plans, observation)
     seen = {each.thing for each in observation.violations}
     caught = [
         plan
-        for thing, plan in active.items()
-        if thing in seen and plan.probe == observation.probe and plan.state is CanaryState.PLANTED
+        for plan in active
+        if plan.thing in seen
+        and plan.probe == observation.probe
+        and plan.state is CanaryState.PLANTED
     ]
-    return caught, tuple(each for each in observation.violations if each.thing not in active)
+    planned = {plan.thing for plan in active}
+    return caught, tuple(each for each in observation.violations if each.thing not in planned)
 
 
 def claim_of(control: Control, standings: Mapping[str, Standing]) -> Claim | None:

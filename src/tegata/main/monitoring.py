@@ -23,7 +23,6 @@ from tegata.main.composition import Platform
 from tegata.main.monitor import TOKEN_FILES
 from tegata.main.settings import MonitorMode
 from tegata.store import jobs
-from tegata.store.ground import DECOY
 from tegata.tenancy.model import Action
 
 _LOG = logging.getLogger(__name__)
@@ -42,10 +41,6 @@ async def ensure_canaries(platform: Platform, data: Path) -> None:
         issuer = await ensure_tenant(platform, tenant, f"tegata canary {number}, no customer")
         scope = platform_acts(tenant, "bootstrap")
         await ensure_token(platform, scope, "canary: monitor", folder / TOKEN_FILES[number - 1])
-        names = {token.name for token in await platform.tokens.list(scope)}
-        if DECOY not in names:
-            # Its text is kept nowhere: it is there to be seen where it must not be.
-            await platform.tokens.create(scope, DECOY, {Action.EVENTS_READ})
         await _ensure_certificate(platform, tenant, issuer.id)
     await _ensure_collector(platform, folder / TOKEN_FILES[2])
 

@@ -32,10 +32,8 @@ from tegata.store.policies import APP_ROLE
 from tegata.store.schema import SHARED_TABLES, metadata
 from tegata.store.sqlite import connect
 from tegata.store.store import Store
-from tegata.tenancy.model import Token, TokenKind
+from tegata.tenancy.model import Action, Token, TokenKind
 
-# The token of the second canary tenant that is planted among those of the first.
-DECOY = "canary: decoy"
 _SHADOW = re.compile("canary_shadow_[0-9a-hjkmnp-tv-z]{26}")
 _PASSING = re.compile(r".*\.(new|tmp)|.*-journal")
 
@@ -213,10 +211,10 @@ class StoreGround:
         return await asyncio.to_thread(looks[probe], probe, started)
 
     async def thing(self, kind: str, plan: str) -> str:
-        """What a fault of a kind will be called, before it is planted for a plan."""
-        if kind == SHADOW_TABLE:
-            return f"table:canary_shadow_{plan.partition('_')[2]}"
-        return f"token:{(await self._decoy()).id}"
+        """What a fault of a kind will be called, before it is planted for a plan: each plan has
+        a name of its own, so that none excuses what another planted."""
+        tail = plan.partition("_")[2]
+        return f"table:canary_shadow_{tail}" if kind == SHADOW_TABLE else f"token:tok_{tail}"
 
     async def plant(self, plan: CanaryPlan) -> None:
         """Plant a fault, only where a canary may stand."""
@@ -224,24 +222,25 @@ class StoreGround:
         if plan.kind == SHADOW_TABLE:
             await asyncio.to_thread(self.catalogue.create_shadow, name)
             return
-        decoy = await self._decoy()
-        if plan.kind != STRAY_TOKEN or decoy.id != name:
-            raise Problem(ProblemCode.CONTROL_UNKNOWN, "no canary of that kind")
-        # A row of one tenant, written under another: with a secret that nobody has.
-        stray = Token(
-            id=decoy.id,
-            tenant=CANARY_TENANTS[0],
-            name=STRAY_NAME,
-            kind=TokenKind.TENANT,
-            secret_hash=self.randomness.octets(32),
-            issuers=None,
-            actions=decoy.actions,
-            created_at=decoy.created_at,
-            revoked_at=None,
-        )
-        async with self.store.open_unit(platform_acts(CANARY_TENANTS[0], "canary")) as unit:
-            unit.add_token(stray)
-            await unit.commit()
+        if plan.kind != STRAY_TOKEN or plan.thing != await self.thing(plan.kind, plan.id):
+            raise Problem(ProblemCode.CONTROL_UNKNOWN, "not called as a canary is")
+        # A row of the second tenant, and the same one written under the first: with a secret
+        # that nobody has.
+        for tenant in reversed(CANARY_TENANTS):
+            stray = Token(
+                id=TokenId(name),
+                tenant=tenant,
+                name=STRAY_NAME,
+                kind=TokenKind.TENANT,
+                secret_hash=self.randomness.octets(32),
+                issuers=None,
+                actions=frozenset({Action.EVENTS_READ}),
+                created_at=plan.planted_at,
+                revoked_at=None,
+            )
+            async with self.store.open_unit(platform_acts(tenant, "canary")) as unit:
+                unit.add_token(stray)
+                await unit.commit()
 
     async def remove(self, plan: CanaryPlan) -> None:
         """Take a fault away; nothing happens where there is none."""
@@ -249,18 +248,12 @@ class StoreGround:
         if plan.kind == SHADOW_TABLE:
             await asyncio.to_thread(self.catalogue.drop_shadow, name)
             return
-        scope = platform_acts(CANARY_TENANTS[0], "canary")
-        async with self.store.open_unit(scope, essential=True) as unit:
-            unit.essential()
-            unit.remove_stray_token(TokenId(name))
-            await unit.commit()
-
-    async def _decoy(self) -> Token:
-        tokens = await self.store.list_tokens(platform_acts(CANARY_TENANTS[1], "canary"))
-        found = next((token for token in tokens if token.name == DECOY), None)
-        if found is None:
-            raise Problem(ProblemCode.STORAGE_UNAVAILABLE, "the canary tenants are not open")
-        return found
+        for tenant in CANARY_TENANTS:
+            scope = platform_acts(tenant, "canary")
+            async with self.store.open_unit(scope, essential=True) as unit:
+                unit.essential()
+                unit.remove_stray_token(TokenId(name))
+                await unit.commit()
 
     def _rows(self, probe: str, started: datetime) -> Observation:
         locks = self.catalogue.locks()

@@ -80,7 +80,7 @@ CONTROL = Control(
             "当社が設けた2つの試験用テナントが、API のすべての経路で{minutes}分に1回以上、"
             "互いへの侵入を試みます。成功は1件も許しません。",
         ),
-        parameters={"minutes": 10},
+        parameters={"minutes": 15},
         scope="all services",
         owner="security",
     ),
@@ -89,7 +89,7 @@ CONTROL = Control(
         Probe(
             name=ROUTES,
             method=Method.TEST,
-            period=timedelta(minutes=5),
+            period=timedelta(minutes=10),
             judge=judge_routes,
             canary=Canary(STRAY_TOKEN, timedelta(minutes=15), timedelta(seconds=60)),
             remote=True,

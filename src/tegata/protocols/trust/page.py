@@ -35,7 +35,7 @@ _LATEST = "Oldest evidence in use"
 _UNTIL = "Verdict valid until"
 _INDEPENDENCE = "Independence"
 _CLAUSES = "Clauses"
-_OWNER_SCOPE = "Scope"
+_SCOPE = "Scope"
 _NOTICE = "First notice to customers due by {at}"
 _SECONDS = "{seconds} s"
 _NOTHING = "none"
@@ -51,7 +51,7 @@ _INDEPENDENCES = {
 PAGE_TEXTS = (
     _TITLE, _HERO, _PLANTED, _NONE_PLANTED, _AT, _NO_PROOF, _ATTENTION, _CARRIED, _PROMISE, _NOW,
     _BROKEN, _UNKNOWN, _POPULATION, _CANARIES, _SLOWEST, _LATEST, _UNTIL, _INDEPENDENCE, _CLAUSES,
-    _OWNER_SCOPE, _NOTICE, _SECONDS, _NOTHING, _FOOT, _DECAYED, *_INDEPENDENCES.values(),
+    _SCOPE, _NOTICE, _SECONDS, _NOTHING, _FOOT, _DECAYED, *_INDEPENDENCES.values(),
 )  # fmt: skip
 
 # Shape before colour: a verdict is read without either (console.md section 4.1).
