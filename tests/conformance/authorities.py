@@ -20,7 +20,7 @@ from tegata.kernel.signing import KeyAlgorithm, SignatureAlgorithm
 from tegata.main.bootstrap import DEMO_TENANT, ensure_demo
 from tegata.main.composition import Platform, compose
 from tegata.main.settings import Address, Pkcs11Settings, Settings
-from tegata.main.signer_process import SignerSupervisor
+from tegata.main.signer_supervisor import SignerSupervisor
 from tests.conformance.running import plain_environment, run
 
 

@@ -15,7 +15,7 @@ from tegata.main.bootstrap import ensure_demo, ensure_platform
 from tegata.main.composition import Platform, compose
 from tegata.main.serve import _close_blocks
 from tegata.main.settings import Settings
-from tegata.main.signer_process import SignerSupervisor
+from tegata.main.signer_supervisor import SignerSupervisor
 from tegata.store.postgres import PostgresDatabase
 from tegata.store.postgres_group import Connection, Group
 from tests.crash import checks, gate

@@ -23,7 +23,7 @@ from tegata.kernel.problem import Problem, ProblemCode
 from tegata.main.bootstrap import ensure_demo, ensure_platform
 from tegata.main.composition import Platform, compose
 from tegata.main.serve import _close_blocks, _settle_blocks
-from tegata.main.signer_process import SignerSupervisor
+from tegata.main.signer_supervisor import SignerSupervisor
 from tegata.pkix.names import GeneralNameKind
 from tegata.registration.model import CertificateQuery, NameMatch
 from tegata.signers.client import SignerClient

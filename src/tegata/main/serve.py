@@ -26,7 +26,7 @@ from tegata.main.monitoring import Monitoring, ensure_canaries
 from tegata.main.orphans import report_orphans
 from tegata.main.restore import RestoreWatch, note_blocks, recover, replace_stale_lists
 from tegata.main.settings import Address, MonitorMode, Settings, SettingsError, require_safe
-from tegata.main.signer_process import SignerSupervisor
+from tegata.main.signer_supervisor import SignerSupervisor
 from tegata.main.worker import StatusWatch, Upkeep, Worker
 from tegata.protocols.crl.endpoints import CrlDoor
 from tegata.protocols.http import Application, PlainApplication, Prepared, Request, Response
