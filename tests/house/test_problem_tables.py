@@ -12,6 +12,7 @@ from tegata.protocols.crl.problems import STATUS as CRL_STATUS
 from tegata.protocols.ocsp.problems import STATUS as OCSP_STATUS
 from tegata.protocols.repository.problems import STATUS as REPOSITORY_STATUS
 from tegata.protocols.rest.problems import RETRY_AFTER, TABLE
+from tegata.protocols.tlog.problems import STATUS as TLOG_STATUS
 from tests.house.source import PACKAGE
 
 TABLES: Mapping[str, Mapping[ProblemCode, object]] = {
@@ -19,6 +20,7 @@ TABLES: Mapping[str, Mapping[ProblemCode, object]] = {
     "ocsp": OCSP_STATUS,
     "crl": CRL_STATUS,
     "repository": REPOSITORY_STATUS,
+    "tlog": TLOG_STATUS,
 }
 
 

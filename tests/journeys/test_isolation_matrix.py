@@ -77,7 +77,8 @@ class Victim:
             "tokens": caller.items("/v1/tokens"),
             "issuers": caller.items("/v1/issuers"),
             "profiles": caller.items("/v1/profiles"),
-            "events": caller.events(),
+            # Its leaves get their places while others act.
+            "events": [{**event, "index": None} for event in caller.events()],
         }
 
 
@@ -333,6 +334,13 @@ def list_events(_world: World) -> Iterator[Attempt]:
         yield Attempt("GET", f"/v1/events{query}", None)
 
 
+def prove_event(world: World) -> Iterator[Attempt]:
+    # Numbers are of the sender's own record: those of the victim's that it has too are its own.
+    yield Attempt("GET", f"/v1/events/{10**9}/proof", "event.unknown")
+    for identifier in (world.victim.tenant.id, world.victim.good["id"], "0"):
+        yield Attempt("GET", f"/v1/events/{identifier}/proof", "event.unknown")
+
+
 def list_own(target: str) -> Callable[[World], Iterator[Attempt]]:
     """A list without parameters: the sender sees its own."""
 
@@ -447,6 +455,7 @@ CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
     ("GET", "/v1/tokens"): list_own("/v1/tokens"),
     ("DELETE", "/v1/tokens/{token}"): revoke_token,
     ("GET", "/v1/events"): list_events,
+    ("GET", "/v1/events/{sequence}/proof"): prove_event,
     ("POST", "/v1/refused-keys"): refuse_keys,
     ("GET", "/v1/refused-keys"): list_refused_keys,
     ("POST", "/v1/tenants"): open_tenant,
@@ -468,6 +477,7 @@ OPERATORS = {
     ("POST", "/v1/refused-keys"),
     ("GET", "/v1/refused-keys"),
     ("GET", "/v1/events"),
+    ("GET", "/v1/events/{sequence}/proof"),
     ("POST", "/v1/tenants"),
     ("POST", "/v1/tenants/{tenant}/tokens"),
     ("POST", "/v1/tenants/{tenant}/suspend"),

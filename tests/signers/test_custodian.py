@@ -33,6 +33,7 @@ from tegata.signers.custodian import Custodian
 from tegata.signers.keys import SoftwareBackEnd
 from tegata.signers.reservations import Reservations
 from tegata.signers.sealing import FileSealingRoot, RecordSealer
+from tegata.signers.tree_heads import TreeHeads
 from tests.fakes.system import CountingRandomness, FakeClock
 from tests.issuance.drafts import NOW, ROOT_NAME, a_draft, an_issuer
 
@@ -96,7 +97,8 @@ def signer(tmp_path: Path) -> Iterator[Signer]:
     clock, randomness = FakeClock(NOW), CountingRandomness("custodian")
     sealer = RecordSealer(FileSealingRoot(bytes(32)), randomness)
     reservations = Reservations(tmp_path / "journal", clock, randomness, sealer)
-    yield Signer(Custodian(SoftwareBackEnd(), sealer, reservations, clock, randomness))
+    heads = TreeHeads(tmp_path / "heads")
+    yield Signer(Custodian(SoftwareBackEnd(), sealer, reservations, clock, randomness, heads))
     reservations.close()
 
 
@@ -202,7 +204,8 @@ def test_what_the_key_store_does_not_do_is_refused_before_anything_is_made(
     clock, randomness = FakeClock(NOW), CountingRandomness("custodian")
     sealer = RecordSealer(FileSealingRoot(bytes(32)), randomness)
     reservations = Reservations(tmp_path / "journal", clock, randomness, sealer)
-    signer = Signer(Custodian(Poor(), sealer, reservations, clock, randomness))
+    heads = TreeHeads(tmp_path / "heads")
+    signer = Signer(Custodian(Poor(), sealer, reservations, clock, randomness, heads))
     assert signer.create("p256", "ecdsa-sha256").public_key
     problem = refusal(signer, "ml-dsa-65", "ml-dsa-65")
     assert problem.code is ProblemCode.KEY_ALGORITHM_REFUSED

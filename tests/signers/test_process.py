@@ -20,6 +20,7 @@ from tegata.signers.keys import SoftwareBackEnd
 from tegata.signers.process import SignerProtocol
 from tegata.signers.reservations import Reservations
 from tegata.signers.sealing import FileSealingRoot, RecordSealer
+from tegata.signers.tree_heads import TreeHeads
 from tests.fakes.system import CountingRandomness, FakeClock
 
 CREATE = messages.CreateKey("ten_tanuki", "root-ca", "rsa-2048", "rsa-pss-sha256", b"\x30\x00")
@@ -67,7 +68,8 @@ def custodian(back_end: SlowBackEnd, tmp_path: Path) -> Iterator[Custodian]:
     clock, randomness = FakeClock(), CountingRandomness("process")
     sealer = RecordSealer(FileSealingRoot(bytes(32)), randomness)
     reservations = Reservations(tmp_path / "journal", clock, randomness, sealer)
-    yield Custodian(back_end, sealer, reservations, clock, randomness)
+    heads = TreeHeads(tmp_path / "heads")
+    yield Custodian(back_end, sealer, reservations, clock, randomness, heads)
     reservations.close()
 
 

@@ -20,6 +20,7 @@ from tegata.kernel.ids import TenantId
 from tegata.kernel.scope import Actor
 
 EVENT_VERSION = 1
+_LEAF_CONTEXT = b"tegata-event-leaf/v1\n"
 SALT_OCTETS = 16
 # The digest that the first event of a tenant names as its predecessor's.
 NO_PREVIOUS = bytes(32)
@@ -63,7 +64,7 @@ class Disclosure:
 
     def commitment(self) -> str:
         """SHA-256 of the disclosure's ASCII text, in base64url without padding (RFC 9901)."""
-        return _base64url(hashlib.sha256(self.text.encode("ascii")).digest())
+        return base64url(hashlib.sha256(self.text.encode("ascii")).digest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,8 @@ class ChainedEvent:
 
 def disclose(name: str, value: str, salt: bytes) -> Disclosure:
     """Make the disclosure of one private value; `salt` is 128 fresh random bits."""
-    text = f'["{_base64url(salt)}",{_json_text(name)},{_json_text(value)}]'
-    return Disclosure(_base64url(text.encode()))
+    text = f'["{base64url(salt)}",{_json_text(name)},{_json_text(value)}]'
+    return Disclosure(base64url(text.encode()))
 
 
 def chain_event(
@@ -109,6 +110,12 @@ def chain_event(
     return ChainedEvent(tenant, sequence, canonical, hashlib.sha256(canonical).digest())
 
 
+def log_entry(salt: bytes, canonical: bytes) -> bytes:
+    """An event's entry in the transparency log: a commitment that says nothing without the salt,
+    which is 128 fresh random bits (docs/reference/log.md)."""
+    return hashlib.sha256(_LEAF_CONTEXT + salt + canonical).digest()
+
+
 def _utc_text(instant: datetime) -> str:
     # Half a dozen times as fast as strftime.
     return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
@@ -119,6 +126,7 @@ def canonical_json(value: Mapping[str, str | int | Sequence[str]]) -> bytes:
     return _CANONICAL_ENCODER.encode(value).encode()
 
 
-def _base64url(octets: bytes) -> str:
+def base64url(octets: bytes) -> str:
+    """Base64url without padding (RFC 4648 section 5)."""
     text = binascii.b2a_base64(octets, newline=False)
     return text.translate(_URL_SAFE, b"=").decode("ascii")

@@ -22,6 +22,7 @@ from tegata.main.bootstrap import ApiTls, Demo, ensure_demo, ensure_platform
 from tegata.main.composition import Platform, compose
 from tegata.main.crl_watch import CrlWatch
 from tegata.main.listener import Listener, bind
+from tegata.main.log import LogRun, open_log, require_log
 from tegata.main.monitoring import Monitoring, ensure_canaries
 from tegata.main.orphans import report_orphans
 from tegata.main.restore import RestoreWatch, note_blocks, recover, replace_stale_lists
@@ -33,10 +34,13 @@ from tegata.protocols.http import Application, PlainApplication, Prepared, Reque
 from tegata.protocols.ocsp.endpoints import OcspDoor
 from tegata.protocols.repository.endpoints import RepositoryDoor
 from tegata.protocols.rest.application import RestApplication
+from tegata.protocols.rest.log import log_keys
 from tegata.protocols.rest.operation import Services
+from tegata.protocols.tlog.endpoints import TlogDoor
 from tegata.protocols.trust.endpoints import TrustDoor
 from tegata.store.key_list import KeyListError
 from tegata.store.migrate import migrate_postgres
+from tegata.transparency.service import LogService
 
 _LOG = logging.getLogger(__name__)
 # File descriptors that are not connections: database, logs, signer, libraries.
@@ -62,6 +66,7 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     signer = SignerSupervisor(settings)
     await signer.start()
     platform = await compose(settings, sockets.public_url, signer.socket)
+    await require_log(platform, settings)
     await _settle(platform, settings, stop)
     tls = ApiTls(
         platform, await ensure_platform(platform, settings.data), settings.data, sockets.api
@@ -70,20 +75,21 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     await _load_key_list(platform)
     await report_orphans(platform)
     demo = await ensure_demo(platform, settings.data) if settings.demo else None
-    listeners = _listeners(platform, settings, sockets, tls.context)
-    if settings.monitor is not MonitorMode.OFF:
+    log = await open_log(platform, settings, sockets.public_url)
+    listeners = _listeners(platform, settings, sockets, tls.context, log.service)
+    measures = settings.monitor is not MonitorMode.OFF
+    if measures:
         await ensure_canaries(platform, settings.data)
     monitoring = Monitoring(platform, settings.monitor, settings.data)
-    measures = settings.monitor is not MonitorMode.OFF
     worker = Worker(platform, _upkeep(platform, settings, tls), measures=measures)
     restore = RestoreWatch(platform, stop)
     watches = StatusWatch(platform), restore, CrlWatch(platform, sockets.public_url, settings.data)
     for listener in listeners:
         await listener.start()
     worker.start()
-    for watch in watches:
+    for watch in (*watches, log):
         await watch.start()
-    context = _context(settings.data, sockets, demo)
+    context = _context(settings.data, sockets, demo, log.service)
     _write_context(settings.data / "context.json", context)
     await monitoring.start()
     (ready or _announce)(context)
@@ -94,21 +100,21 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     finally:
         await monitoring.stop()
         await asyncio.gather(*(listener.stop() for listener in listeners))
-        await worker.stop()
-        for watch in watches:
-            await watch.stop()
-        if platform.mailer is not None:
-            platform.mailer.close()
-        await _close(platform, settings, served=not restore.refused)
+        await asyncio.gather(worker.stop(), *(watch.stop() for watch in watches))
+        await _close(platform, settings, log, served=not restore.refused)
         await signer.stop()
         lock.release()
 
 
-async def _close(platform: Platform, settings: Settings, *, served: bool) -> None:
+async def _close(platform: Platform, settings: Settings, log: LogRun, *, served: bool) -> None:
     """End what the platform has open; nothing more is written to a database that was replaced."""
+    if platform.mailer is not None:
+        platform.mailer.close()
     if served:
         await _close_blocks(platform)
         await note_blocks(platform, settings.data / "signer-reservations.jsonl")
+    # Last of all that writes: what the end itself has recorded is in the log too.
+    await log.stop(served=served)
     await platform.database.close()
     await platform.journal.close()
     await platform.signer.close()
@@ -140,7 +146,11 @@ class Sockets:
 
 
 def _listeners(
-    platform: Platform, settings: Settings, sockets: Sockets, tls: ssl.SSLContext
+    platform: Platform,
+    settings: Settings,
+    sockets: Sockets,
+    tls: ssl.SSLContext,
+    log: LogService,
 ) -> tuple[Listener, ...]:
     services = Services(
         platform.tokens,
@@ -156,10 +166,11 @@ def _listeners(
         platform.notices,
         platform.evidence,
         platform.papers,
+        log,
         sockets.api_url,
     )
     clock, maximum, timeout = platform.clock, _connections_allowed(), settings.request_timeout
-    rest, public = api_application(platform, services), public_application(platform)
+    rest, public = api_application(platform, services), public_application(platform, log)
     return (
         Listener(rest, sockets.api_socket, clock, maximum, timeout, tls),
         Listener(public, sockets.public_socket, clock, maximum, timeout),
@@ -209,7 +220,7 @@ def api_application(platform: Platform, services: Services) -> ApiApplication:
     return ApiApplication(RestApplication(services), trust)
 
 
-def public_application(platform: Platform) -> Application:
+def public_application(platform: Platform, log: LogService) -> Application:
     """What is served in plain HTTP: nothing that the table does not name."""
     ocsp = OcspDoor(platform.ocsp, platform.presigned, platform.clock)
     repository = RepositoryService(
@@ -219,6 +230,7 @@ def public_application(platform: Platform) -> Application:
         *ocsp.routes(),
         *CrlDoor(platform.crls).routes(),
         *RepositoryDoor(repository).routes(),
+        *TlogDoor(log).routes(),
     )
     for route in routes:
         if plain_route(route.path) is None:
@@ -284,13 +296,17 @@ def _connections_allowed() -> int:
     return max((hard - _DESCRIPTORS_KEPT) // 2, 64)
 
 
-def _context(data: Path, sockets: Sockets, demo: Demo | None) -> Context:
+def _context(data: Path, sockets: Sockets, demo: Demo | None, log: LogService) -> Context:
+    keys = log_keys(log)
     context: dict[str, str | bool] = {
         "ready": True,
         "api": sockets.api_url,
         "public": sockets.public_url,
         "tls_ca": str((data / "tls" / "ca.pem").resolve()),
+        "log_vkey": keys.vkey,
     }
+    if keys.vkey_mldsa is not None:
+        context["log_vkey_mldsa"] = keys.vkey_mldsa
     if demo is not None:
         context |= {
             "token_file": str(demo.token_file.resolve()),

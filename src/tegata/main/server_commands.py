@@ -89,6 +89,16 @@ from tegata.store.key_list import KeyListError, build_key_list
     show_default=True,
     help="Measure promises with two canary tenants; run the monitor here, or apart.",
 )
+@click.option(
+    "--log-mirror",
+    type=click.Path(path_type=Path),
+    help="A folder that mirrors the Merkle log as static files.",
+)
+@click.option(
+    "--log-policy",
+    type=click.Path(path_type=Path),
+    help="A tlog-policy file; its witnesses are asked to cosign.",
+)
 @click.option("--smtp", help="A mail server: smtp://HOST:PORT (STARTTLS) or smtps://HOST:PORT.")
 @click.option("--smtp-from", help="The address that notices come from.")
 @click.option("--smtp-user", help="The name to log in with.")
@@ -121,6 +131,8 @@ def serve_command(
     smtp_user: str | None,
     smtp_password_file: Path | None,
     smtp_ca: Path | None,
+    log_mirror: Path | None,
+    log_policy: Path | None,
     request_timeout: float,
 ) -> None:
     """Run the platform; print one JSON line when ready."""
@@ -144,6 +156,8 @@ def serve_command(
             write_off_nodes=write_off_nodes,
             smtp=parse_smtp(smtp, smtp_from, smtp_user, smtp_password_file, smtp_ca),
             monitor=MonitorMode(monitor),
+            log_mirror=log_mirror,
+            log_policy=log_policy,
             request_timeout=request_timeout,
         )
     except SettingsError as error:

@@ -111,7 +111,15 @@ class Settings:
     write_off_nodes: tuple[str, ...] = ()
     smtp: SmtpServer | None = None
     monitor: MonitorMode = MonitorMode.OFF
+    log_mirror: Path | None = None
+    log_policy: Path | None = None
     names: tuple[str, ...] = field(default=())
+
+    @property
+    def log_folder(self) -> Path:
+        """Where the Merkle log is mirrored: beside the second journal unless told otherwise, so
+        that a restored database finds there what it lacks."""
+        return self.log_mirror or (self.journal or self.data) / "log-mirror"
 
     @property
     def sealing_key_file(self) -> Path:

@@ -20,6 +20,7 @@ from tegata.signers.process import serve_signer
 from tegata.signers.reservations import Reservations
 from tegata.signers.sealing import RecordSealer, SealingRoot, load_sealing_key
 from tegata.signers.token_keys import PinRefusedError, open_token_keys
+from tegata.signers.tree_heads import TreeHeads
 
 _LOG = logging.getLogger(__name__)
 _HSM_THREADS = 4
@@ -48,6 +49,7 @@ async def _run(configuration: dict[str, str]) -> None:
         Reservations(journal, clock, randomness, sealer),
         clock,
         randomness,
+        TreeHeads(journal.parent / "log-heads"),
     )
     pool = ThreadPoolExecutor(_HSM_THREADS, "hsm") if back_end.blocking else None
     server = asyncio.create_task(

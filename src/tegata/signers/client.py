@@ -248,6 +248,22 @@ class SignerClient:
         request = messages.SignResponse(key.id, key.tenant, data)
         return (await self._call(request, messages.Octets, key)).value
 
+    async def sign_checkpoint(
+        self, key: SigningKey, text: str, proof: Sequence[bytes], time: int
+    ) -> bytes:
+        """Sign a log's checkpoint, with the proof from what the key signed last.
+
+        Raises `Problem(log.inconsistent)` when it does not continue that.
+        """
+        request = messages.SignCheckpoint(key.id, key.tenant, text, list(proof), time)
+        return (await self._call(request, messages.Octets, key)).value
+
+    async def tree_head(self, key: SigningKey) -> tuple[int, bytes]:
+        """Size and root of the largest tree that a log's key has signed."""
+        request = messages.AskTreeHead(key.id, key.tenant)
+        reply = await self._call(request, messages.TreeHead, key)
+        return reply.size, reply.root
+
     async def create_data_key(self, tenant: TenantId, kind: DataKeyKind) -> bytes:
         """A new data key of a tenant, wrapped."""
         return (await self._call(messages.CreateDataKey(tenant, kind), messages.Octets)).value

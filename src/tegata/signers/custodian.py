@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -39,11 +39,17 @@ from tegata.signers.keys import KeyBackEnd, KeyRecord, PrivateKey
 from tegata.signers.profile_book import ProfileBook
 from tegata.signers.reservations import Reservations
 from tegata.signers.sealing import RecordSealer
+from tegata.signers.tree_heads import TreeHeads
+from tegata.transparency.checkpoint import CheckpointInvalid, parse_checkpoint
+from tegata.transparency.model import log_verifier_key
+from tegata.transparency.note import signed_octets
 
 # The clocks of caller and signer are the same machine's; this much covers a slow queue.
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
 _CA_PURPOSES = frozenset({KeyPurpose.ROOT_CA, KeyPurpose.SUBORDINATE_CA, KeyPurpose.ISSUING_CA})
+
+_LOG_PURPOSES = frozenset({KeyPurpose.LOG})
 
 # What a CA may do whose key was made without bounds of its own.
 _UNBOUND = {KeyPurpose.ISSUING_CA: AuthorityBounds(path_length=0)}
@@ -92,7 +98,9 @@ class Custodian:
         reservations: Reservations,
         clock: Clock,
         randomness: Randomness,
+        heads: TreeHeads,
     ) -> None:
+        self._heads = heads
         self._back_end = back_end
         self._sealer = sealer
         self._reservations = reservations
@@ -281,6 +289,28 @@ class Custodian:
             raise Problem(ProblemCode.KEY_PURPOSE_REFUSED, "a response for another CA")
         self._require_present(data.produced_at)
         return Permission(key, request.data)
+
+    def may_sign_checkpoint(self, request: messages.SignCheckpoint) -> Permission:
+        """Check a checkpoint: a log's key, its own log, proved to continue what it signed
+        before, the present time. What it signs is on the disk before anybody has it."""
+        key = self._key(request.key, request.tenant, _LOG_PURPOSES)
+        try:
+            checkpoint = parse_checkpoint(request.text)
+        except CheckpointInvalid as error:
+            raise Problem(ProblemCode.LOG_INCONSISTENT, str(error)) from error
+        if checkpoint.extensions or checkpoint.origin != key.record.subject.decode():
+            raise Problem(ProblemCode.KEY_PURPOSE_REFUSED, "a checkpoint of another log")
+        signs = log_verifier_key(key.record.subject, key.record.algorithm, key.record.public_key)
+        if signs.type.is_timed:
+            self._require_present(datetime.fromtimestamp(request.time, UTC))
+        self._heads.advance(key.id, checkpoint, request.proof)
+        return Permission(key, signed_octets(signs, request.text, request.time))
+
+    def tree_head(self, request: messages.AskTreeHead) -> messages.TreeHead:
+        """The largest tree that a log's key has signed."""
+        return messages.TreeHead(
+            *self._heads.last(self._key(request.key, request.tenant, _LOG_PURPOSES).id)
+        )
 
     def create_data_key(self, request: messages.CreateDataKey) -> bytes:
         """A tenant's new data key, wrapped."""

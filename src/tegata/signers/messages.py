@@ -103,6 +103,26 @@ class SignResponse(msgspec.Struct, tag="sign-response", forbid_unknown_fields=Tr
     data: bytes
 
 
+class SignCheckpoint(msgspec.Struct, tag="sign-checkpoint", forbid_unknown_fields=True):
+    """Sign a log's whole checkpoint, proved to continue the one that this key signed last.
+
+    `time` is Unix seconds, for a cosignature; 0 for a key that signs the text itself.
+    """
+
+    key: str
+    tenant: str
+    text: str
+    proof: list[bytes]
+    time: int
+
+
+class AskTreeHead(msgspec.Struct, tag="ask-tree-head", forbid_unknown_fields=True):
+    """Which tree has this log key signed last?"""
+
+    key: str
+    tenant: str
+
+
 class CreateDataKey(msgspec.Struct, tag="create-data-key", forbid_unknown_fields=True):
     """Make a tenant's data key and answer it wrapped."""
 
@@ -127,8 +147,8 @@ class Ping(msgspec.Struct, tag="ping", forbid_unknown_fields=True):
 
 
 Administration = CreateKey | CreateDataKey | UnwrapDataKey | ListKeys | ListReserved | Ping
-Signing = SignCertificate | SignRequest | SignCrl | SignResponse
-Request = Signing | Reserve | LoadKey | LoadProfile | Administration
+Signing = SignCertificate | SignRequest | SignCrl | SignResponse | SignCheckpoint
+Request = Signing | AskTreeHead | Reserve | LoadKey | LoadProfile | Administration
 
 
 class Envelope(msgspec.Struct, array_like=True):
@@ -178,6 +198,13 @@ class Octets(msgspec.Struct, tag="octets"):
     value: bytes
 
 
+class TreeHead(msgspec.Struct, tag="tree-head"):
+    """The largest tree that a log key has signed."""
+
+    size: int
+    root: bytes
+
+
 class KeyList(msgspec.Struct, tag="key-list"):
     """Ids of keys."""
 
@@ -218,6 +245,7 @@ Reply = (
     | Reserved
     | ReservedBlocks
     | Octets
+    | TreeHead
     | KeyList
     | Done
     | KeyNotLoaded

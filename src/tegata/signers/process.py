@@ -107,6 +107,10 @@ class SignerProtocol(asyncio.Protocol):
                 return custodian.may_sign_response(request)
             case messages.SignCrl():
                 return custodian.may_sign_crl(request)
+            case messages.SignCheckpoint():
+                return custodian.may_sign_checkpoint(request)
+            case messages.AskTreeHead():
+                return custodian.tree_head(request)
             case messages.Reserve():
                 block = custodian.reserve(request)
                 return messages.Reserved(block.id, block.prf_key)

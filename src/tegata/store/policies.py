@@ -28,6 +28,13 @@ _GRANTS = {
     "certificate_name": "SELECT, INSERT, DELETE",
     "certificate_der": "SELECT, INSERT, DELETE",
     "audit_event": "SELECT, INSERT",
+    # A place in the log is for ever; so is what stands there.
+    "log_leaf": "SELECT, INSERT",
+    "log_salt": "SELECT, INSERT",
+    "log_tile": "SELECT, INSERT, UPDATE",
+    "log_head": "SELECT, INSERT, UPDATE",
+    "log_queue": "SELECT, INSERT, DELETE",
+    "log_mark": "SELECT, INSERT, UPDATE",
     "status_change": "SELECT, INSERT, DELETE",
     "issuance_stop": "SELECT, INSERT, DELETE",
     # What a version of a policy said stays as it was.
@@ -54,9 +61,13 @@ def _policies(table: Table) -> list[str]:
     name = table.name
     column = f"{name}.{TENANT_COLUMN.get(name, 'tenant')}"
     own = f"{column} = {_CURRENT}"
+    platform = f"{_CURRENT} = '{PLATFORM_TENANT}'"
+    if name in {"log_queue", "log_mark"}:
+        # The sequencer puts every tenant's commitments into one log.
+        own = f"{own} OR {platform}"
     if name == "tenant":
         # The operator opens, suspends and lists tenants; it sees nothing else of theirs.
-        own = f"{own} OR {_CURRENT} = '{PLATFORM_TENANT}'"
+        own = f"{own} OR {platform}"
     policies = {f"{name}_tenant": f"USING ({own}) WITH CHECK ({own})"}
     if name == "issuer_directory":
         policies = {
@@ -70,6 +81,11 @@ def _policies(table: Table) -> list[str]:
             f"{name}_read": "FOR SELECT USING (true)",
             f"{name}_insert": f"FOR INSERT WITH CHECK ({own})",
             f"{name}_delete": f"FOR DELETE USING ({own})",
+        }
+    elif name == "log_leaf":
+        policies = {
+            f"{name}_read": f"FOR SELECT USING ({own})",
+            f"{name}_insert": f"FOR INSERT WITH CHECK ({platform})",
         }
     elif name == "status_change":
         policies = {

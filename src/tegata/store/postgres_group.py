@@ -22,9 +22,9 @@ from tegata.kernel.event import NO_PREVIOUS
 from tegata.kernel.ids import TenantId
 from tegata.kernel.problem import Problem
 from tegata.store.policies import APP_ROLE, SET_TENANT
-from tegata.store.schema import audit_event
+from tegata.store.schema import audit_event, log_queue
 from tegata.store.statement import Row, postgres_insert
-from tegata.store.unit import ChainHead, Execute, Intent
+from tegata.store.unit import ChainHead, Execute, Intent, record_rows
 
 # A node that dies between the two trips must not hold a tenant's record for long.
 _IDLE_IN_TRANSACTION = "10s"
@@ -79,6 +79,7 @@ class Group:
             self.executes += intent.executes
         self.events = [event for intent in intents for event in intent.events]
         self._record: list[Row] = []
+        self._waiting: list[Row] = []
         # The last event, once it has its number: where it stands, all of the group does.
         self.mark: ChainHead | None = None
 
@@ -120,8 +121,9 @@ class Group:
         async with connection.pipeline():
             if self.mark is not None:
                 move = (self.mark.sequence, self.mark.digest, self.tenant)
-                statement = _joined((audit_event,), _MOVE_HEAD)
-                await connection.execute(statement, [*_columns(self._record), *move])
+                statement = _joined((audit_event, log_queue), _MOVE_HEAD)
+                rows = (*_columns(self._record), *_columns(self._waiting))
+                await connection.execute(statement, [*rows, *move])
             connection.wait_cancelled = False
             done = await connection.execute("COMMIT")
         if done.statusmessage != "COMMIT":
@@ -131,10 +133,9 @@ class Group:
 
     def _chain(self, head: ChainHead) -> ChainHead:
         for pending in self.events:
-            event = head.append(pending)
-            self._record.append(
-                (event.tenant, event.sequence, event.canonical, event.digest, pending.disclosures)
-            )
+            row, waiting = record_rows(head.append(pending), pending)
+            self._record.append(row)
+            self._waiting.append(waiting)
         return head
 
 

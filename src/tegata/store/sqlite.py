@@ -18,9 +18,9 @@ from tegata.kernel.ids import TenantId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import PLATFORM_TENANT
 from tegata.store.disk import DiskReserve
-from tegata.store.schema import audit_event
+from tegata.store.schema import audit_event, log_queue
 from tegata.store.statement import Parameters, Row, Statement, bind_tenant, sqlite_insert
-from tegata.store.unit import ChainHead, Execute, Intent
+from tegata.store.unit import ChainHead, Execute, Intent, record_rows
 
 _LOG = logging.getLogger(__name__)
 GROUP_MAXIMUM = 64
@@ -32,6 +32,7 @@ _BUSY_ATTEMPTS = 500
 
 _Outcome = int | Exception
 _EVENT = sqlite_insert(audit_event)
+_QUEUE = sqlite_insert(log_queue)
 _HEAD = "SELECT sequence, digest FROM audit_head WHERE tenant = ?"
 _MOVE_HEAD = (
     "INSERT INTO audit_head (tenant, sequence, digest) VALUES (?, ?, ?) "
@@ -227,8 +228,9 @@ def _run(connection: sqlite3.Connection, intents: Sequence[Intent]) -> list[int]
     for table, added in rows.items():
         connection.executemany(sqlite_insert(table), added)
     touched = [_execute(connection, intent) for intent in intents]
-    events, heads = _chain(connection, intents)
+    events, queued, heads = _chain(connection, intents)
     connection.executemany(_EVENT, events)
+    connection.executemany(_QUEUE, queued)
     connection.executemany(_MOVE_HEAD, heads)
     return touched
 
@@ -245,10 +247,12 @@ def _execute(connection: sqlite3.Connection, intent: Intent) -> int:
 
 def _chain(
     connection: sqlite3.Connection, intents: Sequence[Intent]
-) -> tuple[list[Row], list[Row]]:
-    """The rows of the intents' events, and the new end of each tenant's record."""
+) -> tuple[list[Row], list[Row], list[Row]]:
+    """The rows of the intents' events, those for the log's queue, and the new end of each
+    tenant's record."""
     heads: dict[TenantId, ChainHead] = {}
     events: list[Row] = []
+    queued: list[Row] = []
     for intent in intents:
         if not intent.events:
             continue
@@ -256,11 +260,10 @@ def _chain(
         if head is None:
             head = heads[intent.tenant] = _head(connection, intent.tenant)
         for pending in intent.events:
-            event = head.append(pending)
-            events.append(
-                (event.tenant, event.sequence, event.canonical, event.digest, pending.disclosures)
-            )
-    return events, [(head.tenant, head.sequence, head.digest) for head in heads.values()]
+            row, waiting = record_rows(head.append(pending), pending)
+            events.append(row)
+            queued.append(waiting)
+    return events, queued, [(head.tenant, head.sequence, head.digest) for head in heads.values()]
 
 
 def _head(connection: sqlite3.Connection, tenant: TenantId) -> ChainHead:

@@ -19,6 +19,7 @@ from tegata.store.registration import RegistrationReads, RegistrationWrites
 from tegata.store.revocation import RevocationReads, RevocationWrites
 from tegata.store.successions import SuccessionReads, SuccessionWrites
 from tegata.store.tenancy import TenancyReads, TenancyWrites
+from tegata.store.transparency import LogReads, LogWrites
 from tegata.store.unit import ActJournal, Withdraw
 
 
@@ -35,6 +36,7 @@ class Unit(
     TenancyWrites,
     NodeWrites,
     ComplianceWrites,
+    LogWrites,
 ):
     """A unit of work with the writes of every room."""
 
@@ -51,6 +53,7 @@ class Store(
     TenancyReads,
     NodeReads,
     ComplianceReads,
+    LogReads,
 ):
     """Implements the stores of every room."""
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import BindParameter, bindparam, literal_column, or_, select, update
+from sqlalchemy import BindParameter, and_, bindparam, literal_column, or_, select, update
 
 from tegata.kernel.ids import IssuerId, TenantId, TokenId
 from tegata.kernel.problem import ProblemCode
@@ -16,9 +16,9 @@ from tegata.store import schema
 from tegata.store.instants import from_milliseconds, to_milliseconds
 from tegata.store.negative import state_act, token_act
 from tegata.store.reads import ReadsBase
-from tegata.store.schema import audit_event, tenant, token
+from tegata.store.schema import audit_event, log_leaf, log_salt, tenant, token
 from tegata.store.statement import NO_OFFSET, Row, Statement
-from tegata.store.unit import UnitBase, disclosure_context
+from tegata.store.unit import UnitBase, disclosure_context, salt_context, unpack_disclosures
 from tegata.tenancy.model import Action, Tenant, TenantState, Token, TokenKind
 from tegata.tenancy.ports import RecordedEvent
 
@@ -50,6 +50,23 @@ _LIST_EVENTS = Statement(
         audit_event.c.canonical,
         audit_event.c.digest,
         audit_event.c.disclosures,
+        log_salt.c.sealed,
+        log_leaf.c.place,
+    )
+    .select_from(
+        audit_event.outerjoin(
+            log_leaf,
+            and_(
+                log_leaf.c.tenant == audit_event.c.tenant,
+                log_leaf.c.sequence == audit_event.c.sequence,
+            ),
+        ).outerjoin(
+            log_salt,
+            and_(
+                log_salt.c.tenant == audit_event.c.tenant,
+                log_salt.c.sequence == audit_event.c.sequence,
+            ),
+        )
     )
     .where(audit_event.c.tenant == _TENANT, audit_event.c.sequence > bindparam("after"))
     .order_by(audit_event.c.sequence)
@@ -112,13 +129,18 @@ class TenancyReads(ReadsBase):
         rows = await self.database.fetch(scope.tenant, _LIST_EVENTS, parameters)
         sealer = await self.data_keys.sealer(scope.tenant, DataKeyKind.DISCLOSURE)
         events = []
-        for sequence, canonical, digest, sealed in rows:
+        for sequence, canonical, digest, sealed, sealed_salt, place in rows:
+            salt: bytes | None = None
             disclosures: tuple[str, ...] = ()
             if sealed:
                 commitments = json.loads(canonical)["commitments"]
                 plaintext = sealer.unseal(bytes(sealed), disclosure_context(commitments))
-                disclosures = tuple(plaintext.decode().split("\n"))
-            events.append(RecordedEvent(sequence, bytes(canonical), bytes(digest), disclosures))
+                salt, disclosures = unpack_disclosures(plaintext)
+            if sealed_salt is not None:
+                salt = sealer.unseal(bytes(sealed_salt), salt_context(sequence))
+            events.append(
+                RecordedEvent(sequence, bytes(canonical), bytes(digest), disclosures, salt, place)
+            )
         return events
 
 

@@ -20,7 +20,15 @@ from sqlalchemy import Table, bindparam
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tegata.issuance.serials import serial_octets
-from tegata.kernel.event import SALT_OCTETS, AuditEvent, ChainedEvent, chain_event, disclose
+from tegata.kernel.event import (
+    SALT_OCTETS,
+    AuditEvent,
+    ChainedEvent,
+    Disclosure,
+    chain_event,
+    disclose,
+    log_entry,
+)
 from tegata.kernel.ids import IssuerId, TenantId
 from tegata.kernel.negative import ActPlace, NegativeAct
 from tegata.kernel.ports import Clock, Randomness
@@ -64,6 +72,7 @@ class PendingEvent(NamedTuple):
     event: AuditEvent
     commitments: Sequence[str]
     disclosures: bytes
+    salt: bytes
     instant: datetime
 
 
@@ -125,19 +134,20 @@ class UnitBase:
 
     def audit(self, event: AuditEvent) -> None:
         """Record an event in this unit's transaction."""
-        salts = self._randomness.octets(SALT_OCTETS * len(event.private))
+        # The first is of the event's own leaf in the log.
+        salts = self._randomness.octets(SALT_OCTETS * (len(event.private) + 1))
         disclosures = [
             disclose(name, value, salts[SALT_OCTETS * place : SALT_OCTETS * (place + 1)])
-            for place, (name, value) in enumerate(event.private.items())
+            for place, (name, value) in enumerate(event.private.items(), 1)
         ]
         commitments = sorted(disclosure.commitment() for disclosure in disclosures)
-        sealed = b""
-        if disclosures:
-            plaintext = "\n".join(disclosure.text for disclosure in disclosures).encode()
-            sealed = self.sealers[DataKeyKind.DISCLOSURE].seal(
-                plaintext, disclosure_context(commitments)
-            )
-        self._intent.events.append(PendingEvent(event, commitments, sealed, self._clock.now()))
+        salt = salts[:SALT_OCTETS]
+        sealed = self.sealers[DataKeyKind.DISCLOSURE].seal(
+            pack_disclosures(salt, disclosures), disclosure_context(commitments)
+        )
+        self._intent.events.append(
+            PendingEvent(event, commitments, sealed, salt, self._clock.now())
+        )
 
     def essential(self) -> None:
         """Let this unit use the disk space kept in reserve: revocations and refusals."""
@@ -225,6 +235,29 @@ def disclosure_context(commitments: Sequence[str]) -> str:
     return "audit_event.disclosures|" + hashlib.sha256("".join(commitments).encode()).hexdigest()
 
 
+def salt_context(sequence: int) -> str:
+    """What binds the sealed salt of an event older than the log to it."""
+    return f"log_salt.sealed|{sequence}"
+
+
+# Begins what has the salt of the event's leaf; what is older begins with a disclosure's letters.
+_WITH_SALT = b"\x01"
+
+
+def pack_disclosures(salt: bytes, disclosures: Sequence[Disclosure]) -> bytes:
+    """What is sealed with an event: the salt of its leaf, and its disclosures."""
+    text = "\n".join([disclosure.text for disclosure in disclosures])
+    return _WITH_SALT + salt + text.encode()
+
+
+def unpack_disclosures(plaintext: bytes) -> tuple[bytes | None, tuple[str, ...]]:
+    """The salt (None for an event that is older than the log) and the disclosures' texts."""
+    salt, text = None, plaintext
+    if plaintext.startswith(_WITH_SALT):
+        salt, text = plaintext[1 : 1 + SALT_OCTETS], plaintext[1 + SALT_OCTETS :]
+    return salt, tuple(text.decode().split("\n")) if text else ()
+
+
 @dataclass(slots=True)
 class ChainHead:
     """The end of a tenant's record while events are added to it."""
@@ -245,3 +278,12 @@ class ChainHead:
         )
         self.sequence, self.digest = chained.sequence, chained.digest
         return chained
+
+
+def record_rows(event: ChainedEvent, pending: PendingEvent) -> tuple[Row, Row]:
+    """An event's rows: in its tenant's record, and in the queue of the log."""
+    canonical = event.canonical
+    return (
+        (event.tenant, event.sequence, canonical, event.digest, pending.disclosures),
+        (event.tenant, event.sequence, log_entry(pending.salt, canonical)),
+    )

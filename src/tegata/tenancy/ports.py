@@ -18,12 +18,18 @@ from tegata.tenancy.model import Tenant, TenantState, Token
 
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
-    """An event as it stands in a tenant's record, with its private values disclosed."""
+    """An event as it stands in a tenant's record, with its private values disclosed.
+
+    `salt` and `place` are of its leaf in the transparency log; an event that is older than the
+    log has no salt, and a new one no place, until the sequencer comes to it.
+    """
 
     sequence: int
     canonical: bytes
     digest: bytes
     disclosures: tuple[str, ...]
+    salt: bytes | None = None
+    place: int | None = None
 
 
 class DataKeyMaker(Protocol):

@@ -16,6 +16,7 @@ _LATER = {
     ProblemCode.SIGNER_UNAVAILABLE,
     ProblemCode.STORAGE_EXHAUSTED,
     ProblemCode.STORAGE_UNAVAILABLE,
+    ProblemCode.LOG_UNAVAILABLE,
     ProblemCode.OUTCOME_UNKNOWN,
     ProblemCode.OVERLOADED,
 }
@@ -35,6 +36,9 @@ _UNAUTHORIZED = {
     ProblemCode.CERTIFICATE_UNKNOWN,
 }
 _INTERNAL = {
+    ProblemCode.EVENT_UNKNOWN,
+    ProblemCode.LOG_NOT_SEQUENCED,
+    ProblemCode.LOG_INCONSISTENT,
     ProblemCode.ISSUER_EXISTS,
     ProblemCode.ISSUER_INACTIVE,
     ProblemCode.ISSUER_CERTIFICATE_REFUSED,

@@ -8,6 +8,7 @@ _UNAVAILABLE = {
     ProblemCode.SIGNER_UNAVAILABLE,
     ProblemCode.STORAGE_EXHAUSTED,
     ProblemCode.STORAGE_UNAVAILABLE,
+    ProblemCode.LOG_UNAVAILABLE,
     ProblemCode.OUTCOME_UNKNOWN,
     ProblemCode.OVERLOADED,
 }

@@ -16,6 +16,7 @@ from tegata.protocols.rest import (
     bulk,
     certificates,
     controls,
+    log,
     notices,
     profiles,
     refused_keys,
@@ -38,6 +39,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     *notices.OPERATIONS,
     *controls.OPERATIONS,
     *tenancy.OPERATIONS,
+    *log.OPERATIONS,
 )
 
 
@@ -46,12 +48,14 @@ class RestApplication:
 
     def __init__(self, services: Services) -> None:
         self._base_url = services.base_url
+        self._log = services.log
         self._under_way = 0
         self._description = msgspec.json.encode(openapi_document(OPERATIONS, services.base_url))
         self._router = Router(
             (
                 *(Route(each.method, each.path, Endpoint(each, services)) for each in OPERATIONS),
                 Route("GET", "/openapi.json", self._describe),
+                *log.public_routes(services.log),
                 Route("GET", "/health", _health),
                 Route("GET", "/problems/{code}", _problem_page),
             )
@@ -61,7 +65,13 @@ class RestApplication:
         """Nothing is ready: every caller is known before an answer is made."""
 
     async def __call__(self, request: Request) -> Response | Prepared:
-        """Answer a request."""
+        """Answer a request, and say which checkpoint of the log is the newest."""
+        response = await self._answer(request)
+        if isinstance(response, Response) and self._log.short:
+            response.headers["tegata-checkpoint"] = self._log.short
+        return response
+
+    async def _answer(self, request: Request) -> Response | Prepared:
         if self._under_way >= UNDER_WAY_MAXIMUM:
             busy = Problem(ProblemCode.OVERLOADED, "too many requests are under way")
             return self._refusal(request, busy)

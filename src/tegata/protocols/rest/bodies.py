@@ -11,6 +11,7 @@ from msgspec import Meta
 from tegata.issuance.model import IssuedCertificate, Issuer
 from tegata.issuance.serials import serial_text
 from tegata.issuance.shards import shard_url
+from tegata.kernel.event import base64url
 from tegata.pkix.certificate import encode_pem
 from tegata.registration.model import NO_SUCCESSION, CertificateEntry, RefusedKey, Succession
 from tegata.registration.notice import DAYS_DEFAULT
@@ -218,12 +219,15 @@ class TenantPage(msgspec.Struct):
 
 class EventBody(msgspec.Struct):
     """An audit event: its canonical octets (a JSON text), their SHA-256, and the disclosures of
-    its private fields, each of whose digest is among the event's commitments."""
+    its private fields, each of whose digest is among the event's commitments; the salt of its
+    leaf in the log (base64url), and the leaf's index, both null until it has them."""
 
     sequence: int
     canonical: str
     digest: str
     disclosures: list[str]
+    salt: str | None
+    index: int | None
 
 
 class EventPage(msgspec.Struct):
@@ -334,4 +338,6 @@ def event_body(event: RecordedEvent) -> EventBody:
         canonical=event.canonical.decode(),
         digest=event.digest.hex(),
         disclosures=list(event.disclosures),
+        salt=base64url(event.salt) if event.salt is not None else None,
+        index=event.place,
     )

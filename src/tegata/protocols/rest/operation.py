@@ -32,6 +32,7 @@ from tegata.revocation.service import RevocationService
 from tegata.tenancy.model import Action, Principal
 from tegata.tenancy.service import TenantService
 from tegata.tenancy.tokens import TokenService
+from tegata.transparency.service import LogService
 
 _LOG = logging.getLogger(__name__)
 BODY_MAXIMUM = 128 * 1024
@@ -56,6 +57,7 @@ class Services:
     notices: NoticeService
     evidence: EvidenceService
     papers: PaperService
+    log: LogService
     base_url: str
 
 

@@ -50,6 +50,12 @@ from tegata.store.schema.tenancy import audit_head as audit_head
 from tegata.store.schema.tenancy import data_key as data_key
 from tegata.store.schema.tenancy import tenant as tenant
 from tegata.store.schema.tenancy import token as token
+from tegata.store.schema.transparency import log_head as log_head
+from tegata.store.schema.transparency import log_leaf as log_leaf
+from tegata.store.schema.transparency import log_mark as log_mark
+from tegata.store.schema.transparency import log_queue as log_queue
+from tegata.store.schema.transparency import log_salt as log_salt
+from tegata.store.schema.transparency import log_tile as log_tile
 
 # Tables without a row policy, and why. Every other table is one tenant's.
 SHARED_TABLES = {
@@ -58,6 +64,8 @@ SHARED_TABLES = {
     "status_change": "public: serial numbers as CRLs list them; every node reads all tenants'",
     "job": "provider: ids only; a worker takes the next due job of any tenant",
     "node": "provider: the platform's own nodes",
+    "log_head": "public: the log's size and checkpoint; every node reads them",
+    "log_tile": "public: commitments and hashes, as the log publishes them",
     "negative_act": "provider: places in the nodes' journals, nothing of what was done",
 }
 # The column that holds the tenant, where it is not called so.

@@ -1,0 +1,1 @@
+"""The Merkle log over HTTP (C2SP tlog-tiles)."""

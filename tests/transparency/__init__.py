@@ -1,0 +1,1 @@
+"""The Merkle log: its formats and its sequencer."""
