@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tegata.compliance.controls import CONTROLS
-from tegata.compliance.model import Control, Independence, Reason, Standing, Verdict
+from tegata.compliance.model import Control, Independence, Reason, Record, Standing, Verdict
 from tegata.compliance.ports import Evidence
 from tegata.compliance.rules import FIRST_NOTICE, claim_of, control_outcome
 from tegata.compliance.wording import reason_text, verdict_text
@@ -32,8 +32,13 @@ class Section:
     valid_until: datetime | None
     independence: Independence | None
     breached_since: datetime | None
-    records: tuple[str, ...]
+    evidence: tuple[Record, ...]
     language: str
+
+    @property
+    def records(self) -> tuple[str, ...]:
+        """The ids of the records that the verdict rests on."""
+        return tuple(record.id for record in self.evidence)
 
     @property
     def sentence(self) -> str:
@@ -132,7 +137,7 @@ def _section(control: Control, evidence: Evidence | None, language: str, now: da
         breached_since=min(
             (each.breached_since for each in standings if each.breached_since), default=None
         ),
-        records=tuple(each.latest.id for each in standings if each.latest),
+        evidence=tuple(each.latest for each in standings if each.latest),
         language=language,
     )
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from tegata.compliance.model import CanaryPlan, Observation, Record, Standing
 from tegata.kernel.event import AuditEvent
 from tegata.kernel.scope import TenantScope
+from tegata.tenancy.ports import RecordedEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +98,13 @@ class Ground(Protocol):
 
     async def remove(self, plan: CanaryPlan) -> None:
         """Take a fault away; nothing happens where there is none."""
+        ...
+
+
+class EventFinder(Protocol):
+    """Where the events of records are found."""
+
+    async def find_event(self, scope: TenantScope, request: str) -> RecordedEvent | None:
+        """The event that commits to a request's digest (hexadecimal), if it is among the newest
+        few thousand of the tenant's record."""
         ...

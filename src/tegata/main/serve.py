@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tegata.compliance.proofs import ProofService
 from tegata.issuance.repository import RepositoryService
 from tegata.kernel.plain_listeners import plain_route
 from tegata.kernel.problem import Problem, ProblemCode
@@ -170,7 +171,7 @@ def _listeners(
         sockets.api_url,
     )
     clock, maximum, timeout = platform.clock, _connections_allowed(), settings.request_timeout
-    rest, public = api_application(platform, services), public_application(platform, log)
+    rest, public = api_application(platform, services, log), public_application(platform, log)
     return (
         Listener(rest, sockets.api_socket, clock, maximum, timeout, tls),
         Listener(public, sockets.public_socket, clock, maximum, timeout),
@@ -214,9 +215,9 @@ class ApiApplication:
         return self._rest(request)
 
 
-def api_application(platform: Platform, services: Services) -> ApiApplication:
+def api_application(platform: Platform, services: Services, log: LogService) -> ApiApplication:
     """What is served over TLS."""
-    trust = TrustDoor(platform.papers, platform.clock)
+    trust = TrustDoor(platform.papers, ProofService(platform.store, log), platform.clock)
     return ApiApplication(RestApplication(services), trust)
 
 

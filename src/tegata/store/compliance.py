@@ -26,10 +26,17 @@ from tegata.kernel.ids import TokenId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import DataKeyKind, Sealer
-from tegata.store.reads import ReadsBase
-from tegata.store.schema import canary_plan, evidence_record, evidence_standing, token
+from tegata.store.schema import (
+    audit_event,
+    canary_plan,
+    evidence_record,
+    evidence_standing,
+    token,
+)
 from tegata.store.statement import NO_OFFSET, Statement
+from tegata.store.tenancy import TenancyReads
 from tegata.store.unit import UnitBase
+from tegata.tenancy.ports import RecordedEvent
 
 _LOG = logging.getLogger(__name__)
 _TENANT: BindParameter[str] = bindparam("tenant")
@@ -82,12 +89,20 @@ _REMOVE_STRAY = Statement(
         token.c.name == literal_column(f"'{STRAY_NAME}'"),
     )
 )
+_EVENTS = Statement(
+    select(audit_event.c.sequence, audit_event.c.canonical)
+    .where(audit_event.c.tenant == _TENANT)
+    .order_by(audit_event.c.sequence.desc())
+    .limit(bindparam("limit"))
+    .offset(NO_OFFSET)
+)
+_EVENTS_SEARCHED = 2000
 _NEWEST = 2**62
 # What is wrong with a row that somebody edited: the seal, or what it seals.
 _UNREADABLE = (ValueError, KeyError, TypeError, Problem)
 
 
-class ComplianceReads(ReadsBase):
+class ComplianceReads(TenancyReads):
     """Evidence. A row that was edited cannot be read, and is never taken for nothing."""
 
     async def evidence(self, scope: TenantScope) -> Evidence:
@@ -137,6 +152,17 @@ class ComplianceReads(ReadsBase):
                 ) from error
             found.append(record)
         return found
+
+    async def find_event(self, scope: TenantScope, request: str) -> RecordedEvent | None:
+        """The event that commits to a request's digest, if it is among the newest."""
+        rows = await self.database.fetch(scope.tenant, _EVENTS, {"limit": _EVENTS_SEARCHED})
+        wanted = f'"request":"{request}"'.encode()
+        found = [sequence for sequence, canonical in rows if wanted in bytes(canonical)]
+        if not found:
+            return None
+        # The oldest: a breach or its end is told of in a second event of the same record.
+        events = await self.list_events(scope, min(found) - 1, 1)
+        return events[0] if events else None
 
     async def recent_plans(self, scope: TenantScope, limit: int) -> Sequence[CanaryPlan]:
         """The newest plans, newest first. One that was edited excuses nothing: it is left out."""

@@ -18,7 +18,7 @@ from tegata.store.refused_keys import RefusedKeyReads, RefusedKeyWrites
 from tegata.store.registration import RegistrationReads, RegistrationWrites
 from tegata.store.revocation import RevocationReads, RevocationWrites
 from tegata.store.successions import SuccessionReads, SuccessionWrites
-from tegata.store.tenancy import TenancyReads, TenancyWrites
+from tegata.store.tenancy import TenancyWrites
 from tegata.store.transparency import LogReads, LogWrites
 from tegata.store.unit import ActJournal, Withdraw
 
@@ -50,7 +50,6 @@ class Store(
     BulkReads,
     ProfileReads,
     NoticeReads,
-    TenancyReads,
     NodeReads,
     ComplianceReads,
     LogReads,

@@ -8,15 +8,17 @@ from datetime import datetime, timedelta
 from importlib import resources
 
 from tegata.compliance.model import LANGUAGES
+from tegata.compliance.proofs import Proof, ProofService
 from tegata.compliance.reading import PaperService
 from tegata.kernel.ports import Clock
 from tegata.kernel.wording import choose_language
-from tegata.protocols.http import Prepared, Request, Response, Route
+from tegata.protocols.http import TEXT, Prepared, Request, Response, Route
 from tegata.protocols.trust.machine import paper_json
 from tegata.protocols.trust.page import paper_page
 
 # How long a page is given before it is written anew.
 _FRESH = timedelta(seconds=5)
+_PROOFS_KEPT = 64
 _HTML = "text/html; charset=utf-8"
 _JSON = "application/json"
 _HEADERS = {
@@ -31,14 +33,17 @@ _HEADERS = {
 }
 _STATIC = {"style.css": "text/css; charset=utf-8", "decay.js": "text/javascript; charset=utf-8"}
 
+_PROOF_TYPES = {"json": _JSON, "event.json": _JSON, "tlog-proof": TEXT}
 _Kind = tuple[str, bool]
 
 
 class TrustDoor:
     """Answers `/trust`. A page is written at most once in five seconds, however many ask."""
 
-    def __init__(self, papers: PaperService, clock: Clock) -> None:
+    def __init__(self, papers: PaperService, proofs: ProofService, clock: Clock) -> None:
         self._papers = papers
+        self._proofs = proofs
+        self._proven: Mapping[str, Proof] = {}
         self._clock = clock
         self._pages: Mapping[_Kind, Prepared] = {}
         self._until: datetime | None = None
@@ -49,6 +54,7 @@ class TrustDoor:
         """The routes of this protocol."""
         return (
             Route("GET", "/trust", self.page),
+            Route("GET", "/trust/evidence/{file}", self.proof),
             *(Route("GET", f"/trust/{name}", self._file(name)) for name in _STATIC),
         )
 
@@ -70,17 +76,34 @@ class TrustDoor:
                 await self._write()
         return self._pages[_wanted(request)]
 
+    async def proof(self, request: Request) -> Response | Prepared:
+        """What a record is verified with: its octets, its event, or the event's proof."""
+        await self.page(request)
+        identifier, _dot, kind = request.path_params["file"].partition(".")
+        proof = self._proven.get(identifier)
+        if proof is None or kind not in _PROOF_TYPES:
+            return Response(404, b"not found\n", TEXT)
+        media_type = _PROOF_TYPES[kind]
+        octets = {"json": proof.record, "event.json": proof.event}.get(kind, proof.tlog_proof)
+        return Response(200, octets, media_type, {"x-content-type-options": "nosniff"})
+
     async def _write(self) -> None:
         pages: dict[_Kind, Prepared] = {}
         until: datetime | None = None
+        kept: dict[str, Proof] = {}
         for language in LANGUAGES:
             paper = await self._papers.paper(language)
+            cited = [record for section in paper.sections for record in section.evidence]
+            proven = await self._proofs.prove(cited)
+            kept |= proven
             headers = _HEADERS | {"content-language": language}
-            page = paper_page(paper).encode()
+            page = paper_page(paper, proven).encode()
             pages[language, False] = Prepared.of(page, _HTML, headers)
             pages[language, True] = Prepared.of(paper_json(paper), _JSON, headers)
             ends = [paper.at + _FRESH, *([paper.holds_until] if paper.holds_until else [])]
             until = min([*ends, *([until] if until else [])])
+        # What the page before cited is still asked for by those who read it.
+        self._proven = {**dict(list(self._proven.items())[-_PROOFS_KEPT:]), **kept}
         self._pages, self._until = pages, until
 
     def _file(self, name: str) -> _Give:

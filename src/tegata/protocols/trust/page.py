@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta, timezone
 
 from tegata.compliance.model import Independence, Verdict
@@ -18,10 +18,13 @@ _HERO = "{count} promises, and their evidence"
 _PLANTED = "Of {planted} planted faults, {caught} were caught."
 _NONE_PLANTED = "No fault has been planted yet."
 _AT = "Judged at {at} (Japan Standard Time)"
-_NO_PROOF = (
-    "Verdicts come from records that this platform keeps. No proof from a public log is printed "
-    "beside them yet: for now you have to take our word for the records."
+_PROVEN = (
+    "Verdicts come from records of this platform. Where proofs are linked, the record stands in "
+    "our public log and cannot be changed unseen; the proof does not show that what it says is "
+    "true."
 )
+_PROOFS = "Proofs"
+_NO_PROOF = "no proof yet"
 _ATTENTION = "Promises that need attention"
 _CARRIED = "Promises that evidence carries"
 _PROMISE = "Promise"
@@ -35,7 +38,6 @@ _LATEST = "Oldest evidence in use"
 _UNTIL = "Verdict valid until"
 _INDEPENDENCE = "Independence"
 _CLAUSES = "Clauses"
-_SCOPE = "Scope"
 _NOTICE = "First notice to customers due by {at}"
 _SECONDS = "{seconds} s"
 _NOTHING = "none"
@@ -49,9 +51,10 @@ _INDEPENDENCES = {
     Independence.EXTERNAL: "somebody outside",
 }
 PAGE_TEXTS = (
-    _TITLE, _HERO, _PLANTED, _NONE_PLANTED, _AT, _NO_PROOF, _ATTENTION, _CARRIED, _PROMISE, _NOW,
+    _TITLE, _HERO, _PLANTED, _NONE_PLANTED, _AT, _PROVEN, _PROOFS, _NO_PROOF,
+    _ATTENTION, _CARRIED, _PROMISE, _NOW,
     _BROKEN, _UNKNOWN, _POPULATION, _CANARIES, _SLOWEST, _LATEST, _UNTIL, _INDEPENDENCE, _CLAUSES,
-    _SCOPE, _NOTICE, _SECONDS, _NOTHING, _FOOT, _DECAYED, *_INDEPENDENCES.values(),
+    _NOTICE, _SECONDS, _NOTHING, _FOOT, _DECAYED, *_INDEPENDENCES.values(),
 )  # fmt: skip
 
 # Shape before colour: a verdict is read without either (console.md section 4.1).
@@ -95,8 +98,8 @@ _ORDER = (
 Say = Callable[..., str]
 
 
-def paper_page(paper: Paper) -> str:
-    """The page of a paper."""
+def paper_page(paper: Paper, proven: Collection[str] = ()) -> str:
+    """The page of a paper; `proven` are the records that have a proof."""
     language = paper.language
 
     def say(text: str, **values: str) -> str:
@@ -108,7 +111,7 @@ def paper_page(paper: Paper) -> str:
     sections = paper.worst_first
     bad = [each for each in sections if each.verdict < Verdict.MET_WITH_EXCEPTION]
     good = [each for each in sections if each.verdict >= Verdict.MET_WITH_EXCEPTION]
-    body = _part(say(_ATTENTION), bad, say) + _part(say(_CARRIED), good, say)
+    body = _part(say(_ATTENTION), bad, say, proven) + _part(say(_CARRIED), good, say, proven)
     return (
         f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -143,17 +146,17 @@ def _hero(paper: Paper, say: Say) -> str:
     return (
         f"<h1>{say(_HERO, count=str(len(paper.sections)))}</h1>"
         f'<ul class="counts">{counted}</ul><p class="faults">{faults}</p>'
-        f'<p class="meta">{judged}</p><p class="note">{say(_NO_PROOF)}</p>'
+        f'<p class="meta">{judged}</p><p class="note">{say(_PROVEN)}</p>'
     )
 
 
-def _part(title: str, sections: list[Section], say: Say) -> str:
+def _part(title: str, sections: list[Section], say: Say, proven: Collection[str]) -> str:
     if not sections:
         return ""
-    return f"<h2>{title}</h2>" + "".join(_promise(section, say) for section in sections)
+    return f"<h2>{title}</h2>" + "".join(_promise(section, say, proven) for section in sections)
 
 
-def _promise(section: Section, say: Say) -> str:
+def _promise(section: Section, say: Say, proven: Collection[str]) -> str:
     control, verdict = section.control, section.verdict
     until = section.valid_until
     valid = f' data-valid-until="{instant_text(until)}"' if until is not None else ""
@@ -168,7 +171,7 @@ def _promise(section: Section, say: Say) -> str:
         f"<h3>{html.escape(section.title)}</h3>"
         f'<p class="sentence"><span class="tag">{say(_PROMISE)}</span>'
         f"{html.escape(section.sentence)}</p>{_now(section, say)}</div>"
-        f"{_facts(section, say)}</article>"
+        f"{_facts(section, say, proven)}</article>"
     )
 
 
@@ -191,7 +194,7 @@ def _now(section: Section, say: Say) -> str:
     return "".join(lines)
 
 
-def _facts(section: Section, say: Say) -> str:
+def _facts(section: Section, say: Say, proven: Collection[str]) -> str:
     control = section.control
     clauses = f"ISO/IEC 27017:2015 {control.numbers.iso27017_2015}"
     if control.numbers.iso27002_2022 is not None:
@@ -210,9 +213,22 @@ def _facts(section: Section, say: Say) -> str:
                 say(_INDEPENDENCE),
                 say(_NOTHING) if grade is None else say(_INDEPENDENCES[grade]),
             ),
+            (say(_PROOFS), _proofs(section, say, proven)),
         ]
     listed = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
     return f'<dl class="facts">{listed}</dl>'
+
+
+def _proofs(section: Section, say: Say, proven: Collection[str]) -> str:
+    """A record, the event that commits to it, and the event's proof, for each that has one."""
+    lines = [
+        f'<a href="/trust/evidence/{identifier}.tlog-proof">.tlog-proof</a> '
+        f'<a href="/trust/evidence/{identifier}.event.json">event</a> '
+        f'<a href="/trust/evidence/{identifier}.json">record</a>'
+        for identifier in section.records
+        if identifier in proven
+    ]
+    return "<br>".join(lines) or say(_NO_PROOF)
 
 
 def _icon(verdict: Verdict) -> str:
