@@ -247,6 +247,7 @@ async def test_a_table_that_nobody_declared_breaches_rows_and_assets_until_it_is
     assert await world.look(DISCOVERY) is Verdict.BREACHED
     assert await world.look(ROWS) is Verdict.BREACHED
     assert "table:shadow" in str((await world.section("assets")).reasons)
+    assert "shadow" not in str((await world.section("assets")).reason_texts)
     execute(world, "DROP TABLE shadow")
     await world.look(DISCOVERY)
     assert await world.verdict("assets") is Verdict.BREACHED

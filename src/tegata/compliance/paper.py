@@ -91,6 +91,11 @@ class Paper:
         return sorted(self.sections, key=lambda section: section.verdict)
 
 
+def is_public(record: Record) -> bool:
+    """Whether a record may be read by anybody: not where it says what exactly stands open."""
+    return not record.violations
+
+
 def write_paper(
     evidence: Evidence | None,
     language: str,

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tegata.compliance.model import Record
+from tegata.compliance.paper import is_public
 from tegata.compliance.ports import EventFinder
 from tegata.compliance.records import encode_record
 from tegata.compliance.service import compliance_scope
@@ -24,10 +25,11 @@ _KEPT = 256
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a stranger verifies a record with: its own octets, the event whose `request` is their
-    SHA-256 (as `GET /v1/events` gives it), and the proof that the event is in the log."""
+    """What a stranger verifies a record with: its own octets (None where they are not public),
+    the event whose `request` is their SHA-256 (as `GET /v1/events` gives it), and the proof that
+    the event is in the log."""
 
-    record: bytes
+    record: bytes | None
     event: bytes
     tlog_proof: bytes
 
@@ -67,7 +69,8 @@ class ProofService:
             "salt": base64url(event.salt),
             "index": proof.index,
         }
-        return Proof(octets, json.dumps(told).encode(), proof.encode().encode())
+        public = octets if is_public(record) else None
+        return Proof(public, json.dumps(told).encode(), proof.encode().encode())
 
     async def _event(self, identifier: str, digest: str) -> RecordedEvent | None:
         known = self._found.get(identifier)

@@ -14,6 +14,7 @@ VERDICTS: Mapping[Verdict, str] = {
     Verdict.UNKNOWN: "unknown, not met",
     Verdict.BREACHED: "broken",
 }
+# They are public: what exactly is open stands in the record, which is not.
 REASONS: Mapping[str, str] = {
     "machinery.none": "Nothing measures this promise yet, so nobody can say that it is kept.",
     "evidence.none": "There is no evidence from {probe} yet.",
@@ -29,14 +30,14 @@ REASONS: Mapping[str, str] = {
     "breach.unexplained": "It was broken, and nothing has shown since that it was mended.",
     "plane.unprobed": "Not measured yet: {plane}.",
     "independence.self": "Only the platform itself says so; nobody independent has looked.",
-    "isolation.leak": "{count} attempts reached another tenant's data: first {thing} at {where}.",
+    "isolation.leak": "{count} attempts reached another tenant's data.",
     "isolation.no-attempt": "No attempt was made.",
-    "isolation.exposed": "{count} tables or roles without their locks: first {thing} ({where}).",
+    "isolation.exposed": "{count} tables, roles or functions let tenants' rows out.",
     "isolation.no-table": "No tenant's table was found.",
     "isolation.one-lock": (
         "{tables} tables have one lock of two: this database knows no row policies."
     ),
-    "assets.unlisted": "{count} things are kept that nobody listed: first {thing}.",
+    "assets.unlisted": "{count} things are kept that nobody listed.",
     "assets.nothing-found": "The search found nothing at all.",
 }
 REASON_TEXTS = (*REASONS.values(), *VERDICTS.values())

@@ -71,7 +71,7 @@ CONTROL = Control(
     ),
     claim=Texts(
         "{columns} columns, {folders} files and folders and {queues} queues were found, all of "
-        "them listed; {planted} faults planted, {caught} caught.",
+        "them listed. Faults planted: {planted}, caught: {caught}.",
         "項目 {columns} 件、ファイルとフォルダー {folders} 件、キュー {queues} 件を確かめ、"
         "すべて目録に載っていました。仕込んだ障害 {planted} 件、うち検出 {caught} 件。",
     ),

@@ -109,8 +109,8 @@ CONTROL = Control(
         Texts("administration", "管理系"),
     ),
     claim=Texts(
-        "{total_attempts} attempts so far, {total_violations} of them successful; {planted} faults "
-        "planted, {caught} caught.",
+        "{total_attempts} attempts so far, {total_violations} of them successful. Faults planted: "
+        "{planted}, caught: {caught}.",
         "これまでの侵入の試み {total_attempts} 件、うち成功 {total_violations} 件。"
         "仕込んだ障害 {planted} 件、うち検出 {caught} 件。",
     ),

@@ -85,6 +85,8 @@ class TrustDoor:
             return Response(404, b"not found\n", TEXT)
         media_type = _PROOF_TYPES[kind]
         octets = {"json": proof.record, "event.json": proof.event}.get(kind, proof.tlog_proof)
+        if octets is None:
+            return Response(404, b"not public\n", TEXT)
         return Response(200, octets, media_type, {"x-content-type-options": "nosniff"})
 
     async def _write(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta, timezone
 
 from tegata.compliance.model import Independence, Verdict
-from tegata.compliance.paper import Paper, Section
+from tegata.compliance.paper import Paper, Section, is_public
 from tegata.compliance.records import instant_text
 from tegata.compliance.wording import verdict_text
 from tegata.kernel.wording import translate
@@ -24,6 +24,8 @@ _PROVEN = (
     "true."
 )
 _PROOFS = "Proofs"
+_EVENT = "event"
+_RECORD = "record"
 _NO_PROOF = "no proof yet"
 _ATTENTION = "Promises that need attention"
 _CARRIED = "Promises that evidence carries"
@@ -51,7 +53,7 @@ _INDEPENDENCES = {
     Independence.EXTERNAL: "somebody outside",
 }
 PAGE_TEXTS = (
-    _TITLE, _HERO, _PLANTED, _NONE_PLANTED, _AT, _PROVEN, _PROOFS, _NO_PROOF,
+    _TITLE, _HERO, _PLANTED, _NONE_PLANTED, _AT, _PROVEN, _PROOFS, _EVENT, _RECORD, _NO_PROOF,
     _ATTENTION, _CARRIED, _PROMISE, _NOW,
     _BROKEN, _UNKNOWN, _POPULATION, _CANARIES, _SLOWEST, _LATEST, _UNTIL, _INDEPENDENCE, _CLAUSES,
     _NOTICE, _SECONDS, _NOTHING, _FOOT, _DECAYED, *_INDEPENDENCES.values(),
@@ -222,11 +224,15 @@ def _facts(section: Section, say: Say, proven: Collection[str]) -> str:
 def _proofs(section: Section, say: Say, proven: Collection[str]) -> str:
     """A record, the event that commits to it, and the event's proof, for each that has one."""
     lines = [
-        f'<a href="/trust/evidence/{identifier}.tlog-proof">.tlog-proof</a> '
-        f'<a href="/trust/evidence/{identifier}.event.json">event</a> '
-        f'<a href="/trust/evidence/{identifier}.json">record</a>'
-        for identifier in section.records
-        if identifier in proven
+        f'<a href="/trust/evidence/{record.id}.tlog-proof">.tlog-proof</a> '
+        f'<a href="/trust/evidence/{record.id}.event.json">{say(_EVENT)}</a>'
+        + (
+            f' <a href="/trust/evidence/{record.id}.json">{say(_RECORD)}</a>'
+            if is_public(record)
+            else ""
+        )
+        for record in section.evidence
+        if record.id in proven
     ]
     return "<br>".join(lines) or say(_NO_PROOF)
 
