@@ -62,6 +62,11 @@ class RecordingBackEnd:
     def held_keys(self) -> Sequence[KeyId]:
         return self._back_end.held_keys()
 
+    def find_foreign(
+        self, token: bytes | None, label: bytes | None, identifier: bytes | None
+    ) -> bytes:
+        return self._back_end.find_foreign(token, label, identifier)
+
 
 @dataclass(frozen=True, slots=True)
 class ForkedSigner:

@@ -14,6 +14,8 @@ from tegata.issuance.hierarchy import HierarchyService
 from tegata.issuance.model import IssuedCertificate, Issuer
 from tegata.issuance.reserve import SerialReserve
 from tegata.issuance.service import IssuanceService
+from tegata.issuance.take_over import TakeOverService
+from tegata.issuance.take_over_work import TakeOverWork
 from tegata.kernel.ids import IssuerId, NodeId, TenantId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import PLATFORM_TENANT, TenantScope, platform_acts
@@ -35,6 +37,8 @@ from tests.journeys.requests import make_csr
 
 TENANT = TenantId("ten_tanuki")
 NODE = NodeId("nod_one")
+# So that a few certificates are several batches.
+BATCH = 3
 CSR = make_csr("www.example.test")
 
 UseCase = Callable[["World"], Awaitable[object]]
@@ -96,6 +100,7 @@ class World:
         self.enrolment = EnrolmentService(
             store, store, self.issuance, clock, self.profiles, KeyScreening(store, self.key_list)
         )
+        screening = KeyScreening(store, self.key_list)
         self.refused_keys = RefusedKeyService(store, clock)
         self.revocation = RevocationService(store, clock)
         self.crls = CrlService(store, signer, clock)
@@ -109,6 +114,10 @@ class World:
             self.crls.ensure_published,
             self._schedule,
         )
+        self.take_overs = TakeOverService(
+            store, signer, self.authorities, screening.screen_key, clock, BATCH
+        )
+        self.take_over_work = TakeOverWork(store, self.authorities, clock, randomness, BATCH)
         self.tenants = TenantService(
             store, signer, self.hierarchy, self.crls, clock, randomness, self._schedule
         )
@@ -204,7 +213,7 @@ class World:
     def require_invariants(self) -> None:
         """What holds at every instant, whatever crashed before."""
         assert self.signed <= self.reserved
-        assert self.recorded <= self.signed
+        assert self.recorded <= self.signed | {serial for _issuer, serial in self.tables.foreign}
         assert self.released.keys() <= self.recorded
         assert not self.void & self.recorded
         assert all(
@@ -214,7 +223,11 @@ class World:
             numbers = [crl.number for crl in self.published if crl.shard == shard]
             assert numbers == sorted(set(numbers))
         subjects = Counter(event.subject for _tenant, event in self.tables.events.values())
-        assert all(subjects[f"certificate:{each}"] >= 1 for each in self.tables.certificates)
+        assert all(
+            subjects[f"certificate:{each.id}"] >= 1
+            or (each.issuer, each.serial) in self.tables.foreign
+            for each in self.tables.certificates.values()
+        )
 
     async def require_settled(self) -> None:
         """What holds after a restart: nothing that may have been signed is left open."""

@@ -13,10 +13,11 @@ from tegata.kernel.signing import (
     SigningKey,
     choose_signature_algorithm,
 )
-from tegata.pkix.certificate import parse_tbs_certificate
+from tegata.pkix.certificate import parse_certificate, parse_tbs_certificate
 from tegata.pkix.crl_reader import parse_tbs_cert_list
 from tegata.profiles.authority import AuthorityBounds
 from tegata.profiles.model import Profile
+from tegata.profiles.public_key import find_key_algorithm
 from tests.fakes.system import CountingRandomness
 from tests.fakes.world_store import Gate
 from tests.pkix.keys import PrivateKey, make_key, sign_as, spki
@@ -31,6 +32,8 @@ class MemorySigner:
         self.keys: dict[KeyId, PrivateKey] = {}
         # By serial number, each signature's TBSCertificate; a second one is a fault.
         self.signed: dict[int, bytes] = {}
+        # By SubjectPublicKeyInfo, keys that an operator has authorised.
+        self.authorised: dict[bytes, PrivateKey] = {}
         self.signed_crls: list[tuple[KeyId, bytes]] = []
         self.journal: dict[BlockId, SerialBlock] = {}
         self._open: dict[BlockId, tuple[KeyId, set[int]]] = {}
@@ -56,6 +59,25 @@ class MemorySigner:
         self.keys[identifier] = private
         self.gate.reach("signer.create_key: after")
         return SigningKey(identifier, tenant, purpose, algorithm, chosen, spki(private), b"")
+
+    async def adopt_key(
+        self,
+        tenant: TenantId,
+        purpose: KeyPurpose,
+        certificate: bytes,
+        signature_algorithm: SignatureAlgorithm | None,
+    ) -> SigningKey:
+        self.gate.reach("signer.adopt_key: before")
+        public_key = parse_tbs_certificate(parse_certificate(certificate).tbs).public_key
+        if public_key not in self.authorised:
+            raise Problem(ProblemCode.KEY_NOT_AUTHORISED)
+        algorithm = find_key_algorithm(public_key)
+        assert algorithm is not None
+        identifier = KeyId(f"key_{len(self.keys)}")
+        self.keys[identifier] = self.authorised[public_key]
+        self.gate.reach("signer.adopt_key: after")
+        chosen = choose_signature_algorithm(algorithm, signature_algorithm)
+        return SigningKey(identifier, tenant, purpose, algorithm, chosen, public_key, b"")
 
     async def reserve(self, key: SigningKey, month: int, size: int, _shard: int) -> SerialBlock:
         self.gate.reach("signer.reserve: before")

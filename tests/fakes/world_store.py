@@ -56,6 +56,11 @@ from tegata.revocation.model import (
 from tegata.revocation.rules import revocation_of_void
 from tegata.tenancy.model import Tenant, TenantState, Token
 from tegata.tenancy.ports import RecordedEvent
+from tests.fakes.world_take_over import (
+    MemoryTakeOverStore,
+    MemoryTakeOverUnit,
+    TakeOverTables,
+)
 
 # The record of a world has no instants: its clock stands still.
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -101,7 +106,7 @@ class Scope:
 
 
 @dataclass(slots=True)
-class Tables:
+class Tables(TakeOverTables):
     """Everything that was committed."""
 
     tenants: dict[TenantId, Tenant] = field(default_factory=dict)
@@ -165,7 +170,7 @@ def _require_held(tables: Tables, place: tuple[IssuerId, int]) -> None:
         raise Problem(ProblemCode.CERTIFICATE_NOT_HELD)
 
 
-class MemoryUnit:
+class MemoryUnit(MemoryTakeOverUnit):
     """A unit with the writes of every room."""
 
     def __init__(self, store: MemoryStore, scope: TenantScope) -> None:
@@ -345,7 +350,13 @@ class MemoryUnit:
         self._writes.append(move)
 
     def take_crl_number(self, issuer: IssuerId, state: CrlState) -> None:
-        self._move(issuer, state, "number", state.number, number=state.number + 1)
+        def take(tables: Tables) -> None:
+            scope = tables.scopes[issuer, state.shard]
+            if scope.number > state.number:
+                raise Problem(ProblemCode.CONFLICT)
+            tables.scopes[issuer, state.shard] = replace(scope, number=state.number + 1)
+
+        self._writes.append(take)
 
     def replace_full_crl(
         self, issuer: IssuerId, state: CrlState, number: int, base: CrlBase
@@ -438,7 +449,7 @@ class MemoryUnit:
         self._writes.append(retire)
 
 
-class MemoryStore:
+class MemoryStore(MemoryTakeOverStore):
     """The stores of every room, in memory."""
 
     def __init__(self, gate: Gate, tables: Tables) -> None:
@@ -611,7 +622,8 @@ class MemoryStore:
         self, scope: TenantScope, issuer: IssuerId, serial: int
     ) -> CertificateStatus:
         revoked = await self.find_revocation(scope, issuer, serial)
-        recorded = await self.recorded_serials(scope, issuer, 0, [serial])
+        recorded = bool(await self.recorded_serials(scope, issuer, 0, [serial]))
+        recorded = recorded or (issuer, serial) in self.tables.foreign
         return revoked or CertificateStatus(Status.GOOD if recorded else Status.UNKNOWN)
 
     async def find_authority(self, hashes: IssuerHashes) -> StatusAuthority | None:
@@ -642,7 +654,7 @@ class MemoryStore:
         return CrlState(
             shard=shard,
             url=row.url,
-            number=row.number,
+            number=max(row.number, tables.floors.get(issuer, 0)),
             full=row.full,
             delta=row.delta,
             changes=tables.scopes[issuer, 0].changes,

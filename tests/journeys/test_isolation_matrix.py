@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import ssl
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,9 +19,19 @@ import pytest
 from cryptography import x509
 
 from tegata.protocols.rest.application import OPERATIONS
-from tests.journeys.platform import Answer, Caller, Json, Server, Tenant, eventually, exchange
+from tests.journeys.platform import (
+    TEGATA,
+    Answer,
+    Caller,
+    Json,
+    Server,
+    Tenant,
+    eventually,
+    exchange,
+)
 from tests.journeys.requests import make_csr
 from tests.journeys.status import chain_of, crl_number, crl_of, delta_base, entry_of
+from tests.old_ca import OldCa
 
 ROUTES_MINIMUM = 15
 ATTEMPTS_MINIMUM = 300
@@ -42,6 +53,7 @@ class Victim:
     bounded: Json
     key: str
     bulk: str
+    take_over: str
 
     @property
     def fingerprint(self) -> str:
@@ -76,6 +88,7 @@ class Victim:
             "certificates": caller.certificates(limit=200),
             "tokens": caller.items("/v1/tokens"),
             "issuers": caller.items("/v1/issuers"),
+            "take_overs": caller.items("/v1/take-overs"),
             "profiles": caller.items("/v1/profiles"),
             # Its leaves get their places while others act.
             "events": [{**event, "index": None} for event in caller.events()],
@@ -228,6 +241,29 @@ def of_issuer(method: str, tail: str, body: object = None) -> Callable[[World], 
     def attempts(world: World) -> Iterator[Attempt]:
         for identifier in (world.victim.tenant.issuer, world.victim.root):
             yield Attempt(method, f"/v1/issuers/{identifier}/{tail}", "issuer.unknown", body)
+
+    return attempts
+
+
+def begin_own_take_over(world: World) -> Iterator[Attempt]:
+    """With the certificate of a CA whose key another tenant was given."""
+    taken = world.victim.tenant.caller.get(f"/v1/take-overs/{world.victim.take_over}").good()
+    body = {"name": "Stolen", "kind": "issuing", "certificate": taken["certificate"]}
+    yield Attempt("POST", "/v1/take-overs", "key.not-authorised", body)
+    tenant = {**body, "tenant": world.victim.tenant.id}
+    yield Attempt("POST", "/v1/take-overs", "request.unknown-field", tenant)
+
+
+def of_take_over(
+    method: str, tail: str = "", *, file: bool = False
+) -> Callable[[World], Iterator[Attempt]]:
+    """The victim's own take-over, by its id."""
+    headers = {"Content-Type": "application/octet-stream"} if file else {}
+
+    def attempts(world: World) -> Iterator[Attempt]:
+        for identifier in (world.victim.take_over, world.victim.tenant.issuer, "iss_x"):
+            target = f"/v1/take-overs/{identifier}{tail}"
+            yield Attempt(method, target, "take-over.unknown", headers=headers)
 
     return attempts
 
@@ -436,6 +472,19 @@ CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
         "PUT", "policies", {"title": "CPS", "text": "stolen"}
     ),
     ("GET", "/v1/issuers/{issuer}/policies"): of_issuer("GET", "policies"),
+    ("POST", "/v1/issuers/{issuer}/serials/{serial}/revoke"): of_issuer(
+        "POST", "serials/1000/revoke", {"reason": "superseded"}
+    ),
+    ("POST", "/v1/take-overs"): begin_own_take_over,
+    ("GET", "/v1/take-overs"): list_own("/v1/take-overs"),
+    ("GET", "/v1/take-overs/{take_over}"): of_take_over("GET"),
+    ("POST", "/v1/take-overs/{take_over}/certificates"): of_take_over(
+        "POST", "/certificates", file=True
+    ),
+    ("POST", "/v1/take-overs/{take_over}/index"): of_take_over("POST", "/index", file=True),
+    ("POST", "/v1/take-overs/{take_over}/crl"): of_take_over("POST", "/crl", file=True),
+    ("POST", "/v1/take-overs/{take_over}/complete"): of_take_over("POST", "/complete"),
+    ("POST", "/v1/take-overs/{take_over}/cancel"): of_take_over("POST", "/cancel"),
     ("POST", "/v1/issuance/stop"): switch("stop"),
     ("POST", "/v1/issuance/resume"): switch("resume"),
     ("POST", "/v1/platform/stop"): of_platform("stop"),
@@ -516,7 +565,21 @@ def victim(server: Server) -> Victim:
     )  # fmt: skip
     bulk = sent.good(202)["id"]
     eventually(lambda: tenant.caller.get(f"/v1/bulk/{bulk}").good()["state"] == "done")
-    return Victim(tenant, root, good, revoked, bounded.good(201), "isolation", bulk)
+    taken = begin_take_over(server, tenant)
+    return Victim(tenant, root, good, revoked, bounded.good(201), "isolation", bulk, taken)
+
+
+def begin_take_over(server: Server, tenant: Tenant) -> str:
+    """The id of a take-over that the tenant has begun, with a key that it was given."""
+    old = OldCa.make(server.data.parent / "old-ca")
+    command = [
+        TEGATA, "authorise-key", "--data", server.data, "--tenant", tenant.id,
+        "--certificate", old.certificate, "--key", old.encrypted_key,
+        "--passphrase-file", old.passphrase,
+    ]  # fmt: skip
+    subprocess.run([str(each) for each in command], check=True, capture_output=True)
+    body = {"name": "Old CA", "kind": "issuing", "certificate": old.certificate.read_text()}
+    return str(tenant.caller.post("/v1/take-overs", body).good(201)["id"])
 
 
 @pytest.fixture(scope="module")
@@ -725,6 +788,9 @@ def tricks(route: Route, world: World) -> Iterator[Attempt]:
         "tenant": tenant,
         "profile": "victims-own",
         "bulk": world.victim.bulk,
+        "take_over": world.victim.take_over,
+        "sequence": str(10**9),
+        "control": "isolation",
     }
     identifier = victims[name]
     for text in (

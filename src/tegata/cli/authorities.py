@@ -9,6 +9,7 @@ import click
 
 from tegata.cli.client import Client
 from tegata.cli.connection import FILE, connected, item_path, show
+from tegata.cli.take_over import revoke_serial, take_over_group
 
 _KINDS = click.Choice(["root", "subordinate", "issuing"])
 
@@ -170,6 +171,10 @@ def publish_policy(
     }
     path = item_path("issuers", identifier) + "/policies"
     show(Client.open(context, token_file).call("PUT", path, body))
+
+
+ca_group.add_command(take_over_group)
+ca_group.add_command(revoke_serial)
 
 
 def _act(name: str, text: str) -> click.Command:

@@ -74,9 +74,22 @@ class Client:
             found: bytes = answer.read()
         return found
 
-    def send_file(self, path: str, file: BinaryIO, query: dict[str, str | None]) -> Any:
-        """Send a CSV file as it is read."""
-        with self._open("POST", path, file, "text/csv", query) as answer:
+    def send_file(
+        self,
+        path: str,
+        file: BinaryIO,
+        query: dict[str, str | None],
+        media_type: str = "text/csv",
+    ) -> Any:
+        """Send a file (CSV) as it is read."""
+        with self._open("POST", path, file, media_type, query) as answer:
+            return json.loads(answer.read())
+
+    def send_parts(
+        self, path: str, parts: Iterator[bytes], media_type: str, query: dict[str, str | None]
+    ) -> Any:
+        """Send parts as they come."""
+        with self._open("POST", path, parts, media_type, query) as answer:
             return json.loads(answer.read())
 
     def save(self, path: str, target: BinaryIO) -> None:
@@ -89,7 +102,7 @@ class Client:
         self,
         method: str,
         path: str,
-        body: bytes | BinaryIO | None,
+        body: bytes | BinaryIO | Iterator[bytes] | None,
         media_type: str,
         query: dict[str, str | None] | None,
         headers: dict[str, str] | None = None,

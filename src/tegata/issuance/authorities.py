@@ -26,6 +26,7 @@ from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import PLATFORM_TENANT, TenantScope
 from tegata.kernel.signing import KeyAlgorithm, KeyPurpose, SignatureAlgorithm
 from tegata.pkix.certificate import assemble
+from tegata.pkix.extensions import key_identifier
 from tegata.profiles.authority import AuthorityBounds
 
 # What makes an issuer whole: its list is there, its recurring work is in the timetable.
@@ -170,6 +171,11 @@ class AuthorityService:
         if old.parent is None and old.key.purpose is not KeyPurpose.ROOT_CA:
             raise Problem(
                 ProblemCode.REQUEST_MALFORMED, "an externally signed CA needs a new request"
+            )
+        if old.facts.key_identifier != key_identifier(old.key.public_key):
+            # Its link certificates would name its key in another way than its certificates do.
+            raise Problem(
+                ProblemCode.REQUEST_MALFORMED, "a root that was taken over needs a new root"
             )
         parent = await self.store.get_issuer(scope, old.parent) if old.parent else None
         if algorithm is None:

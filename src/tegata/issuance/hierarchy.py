@@ -15,6 +15,7 @@ from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import KeyAlgorithm, KeyPurpose, SignatureAlgorithm, SigningKey
 from tegata.pkix import oids
+from tegata.pkix.der import DerError
 from tegata.pkix.extensions import key_identifier
 from tegata.pkix.names import encode_name, name_text, parse_name
 from tegata.profiles.authority import AuthorityBounds, bounded_profile
@@ -136,9 +137,7 @@ class HierarchyService:
 
     async def renew_responder(self, scope: TenantScope, issuer: Issuer) -> None:
         """A new delegated OCSP responder for an issuer (RFC 6960 section 4.2.2.2)."""
-        name = parse_name(issuer.facts.subject)
-        given = {each.attribute_type: each.value for rdn in name for each in rdn}
-        organization = given.get(oids.ORGANIZATION, issuer.name)
+        organization = _organization(issuer.facts.subject) or issuer.name
         now = self.clock.now()
         subject = _ca_subject(organization, f"OCSP {now:%Y%m%d%H%M%S}")
         authority = issuer.facts.subject, issuer.key.public_key
@@ -244,6 +243,15 @@ def issuer_event(
         request_digest=digest,
         private=private,
     )
+
+
+def _organization(subject: bytes) -> str | None:
+    try:
+        rdns = parse_name(subject)
+    except DerError:
+        return None  # a CA that was taken over may be called in a way that we would not
+    given = {each.attribute_type: each.value for rdn in rdns for each in rdn}
+    return given.get(oids.ORGANIZATION)
 
 
 def _ca_subject(organization: str, role: str) -> bytes:

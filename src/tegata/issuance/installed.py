@@ -28,6 +28,7 @@ from tegata.pkix.extensions import (
     parse_key_usage,
     subject_key_identifier,
 )
+from tegata.pkix.foreign import ForeignIssuer
 from tegata.pkix.name_constraints import parse_name_constraints
 from tegata.pkix.policy_extensions import NameConstraints
 from tegata.pkix.request_info import encode_request_info
@@ -155,6 +156,41 @@ def verified_chain(chain: Sequence[bytes], now: datetime) -> VerifiedChain:
     return VerifiedChain(tuple(chain), every[0], constraints, length)
 
 
+def taken_chain(chain: Sequence[bytes], now: datetime) -> VerifiedChain:
+    """Verify the chain of a CA that is to be taken over, as `verified_chain` does; but it was made
+    long ago. keyUsage may be missing, basicConstraints not critical, and the signatures of any
+    algorithm that is not broken (a root's own, which proves nothing, of any)."""
+    if not 1 <= len(chain) <= CHAIN_MAXIMUM:
+        raise _refused(f"a chain has 1 to {CHAIN_MAXIMUM} certificates, the CA's own first")
+    try:
+        every = [ForeignIssuer(der) for der in chain]
+        for place, each in enumerate(every):
+            _require_ca(each.tbs, now, taken=True)
+            above = every[place + 1] if place + 1 < len(every) else each
+            if each.tbs.issuer != above.tbs.subject:
+                if above is each:
+                    raise _refused("the chain must reach a root (a self-signed certificate)")
+                raise _refused("the chain is out of order, or a certificate is missing")
+            above.require_signed(chain[place], strongly=above is not each)
+        path = [each.tbs for each in every]
+        constraints, length = authority_limits(path)
+        _require_lengths(path)
+    except DerError as error:
+        raise _refused(f"a certificate cannot be read: {error}") from error
+    except SignatureInvalid as error:
+        raise _refused(f"a signature in the chain does not verify: {error}") from error
+    return VerifiedChain(tuple(chain), path[0], constraints, length)
+
+
+def require_taken(verified: VerifiedChain, purpose: KeyPurpose) -> None:
+    """`Problem(issuer.certificate-refused)` when a CA cannot go on as one of that purpose."""
+    if purpose is KeyPurpose.ROOT_CA and len(verified.chain) > 1:
+        raise _refused("a root's certificate is self-signed, and has none above it")
+    length = verified.path_length
+    if purpose is not KeyPurpose.ISSUING_CA and length == 0:
+        raise _refused("the path length leaves no room for a CA below: an issuing CA")
+
+
 def require_own(verified: VerifiedChain, pending: PendingAuthority) -> None:
     """`Problem(issuer.certificate-refused)` unless the chain's lowest is for the pending CA."""
     tbs = verified.lowest
@@ -174,7 +210,7 @@ def require_own(verified: VerifiedChain, pending: PendingAuthority) -> None:
         raise _refused("the path length leaves no room for a CA below")
 
 
-def _require_ca(tbs: TbsCertificate, now: datetime) -> None:
+def _require_ca(tbs: TbsCertificate, now: datetime, *, taken: bool = False) -> None:
     if len(set(tbs.extension_order)) != len(tbs.extension_order):
         raise _refused("an extension stands twice")
     unknown = [
@@ -183,10 +219,14 @@ def _require_ca(tbs: TbsCertificate, now: datetime) -> None:
     if unknown:
         raise _refused(f"critical extension {', '.join(unknown)} is not known here")
     basic = tbs.extensions.get(oids.BASIC_CONSTRAINTS)
-    if basic is None or not basic.critical or not parse_basic_constraints(basic.value).ca:
-        raise _refused("basicConstraints must be critical and say that it is a CA")
+    if basic is None or not parse_basic_constraints(basic.value).ca:
+        raise _refused("basicConstraints must say that it is a CA")
+    if not basic.critical and not taken:
+        raise _refused("basicConstraints must be critical")
     usage = tbs.extensions.get(oids.KEY_USAGE)
-    if usage is None or not parse_key_usage(usage.value) >= _NEEDED:
+    if usage is None and taken:
+        pass  # RFC 5280 section 4.2.1.3: without it nothing is forbidden
+    elif usage is None or not parse_key_usage(usage.value) >= _NEEDED:
         raise _refused("keyUsage must have keyCertSign and cRLSign")
     if not tbs.not_before <= now <= tbs.not_after:
         raise _refused("a certificate of the chain has expired, or is not valid yet")

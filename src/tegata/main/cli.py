@@ -14,6 +14,7 @@ from tegata.cli.commands import CLIENT_COMMANDS
 
 _SERVER = "tegata.main.server_commands"
 _SERVER_COMMANDS = {
+    "authorise-key": ("tegata.main.authorise", "authorise_key_command"),
     "backup": (_SERVER, "backup_command"),
     "crl-check": ("tegata.main.crl_checker", "crl_check_command"),
     "key-list": (_SERVER, "key_list_command"),

@@ -21,6 +21,8 @@ from tegata.issuance.gate import IssuanceGate
 from tegata.issuance.hierarchy import RESPONDER_RENEWAL, HierarchyService
 from tegata.issuance.reserve import SerialReserve
 from tegata.issuance.service import IssuanceService
+from tegata.issuance.take_over import TakeOverService
+from tegata.issuance.take_over_work import TakeOverWork
 from tegata.kernel.ids import IssuerId, NodeId, encode_id, time_ordered
 from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.scope import PLATFORM_TENANT, TenantScope
@@ -95,6 +97,8 @@ class Platform:
     issuance: IssuanceService
     hierarchy: HierarchyService
     authorities: AuthorityService
+    take_overs: TakeOverService
+    take_over_work: TakeOverWork
     enrolment: EnrolmentService
     renewal: RenewalService
     server_keys: ServerKeyService
@@ -238,6 +242,9 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
     enrolment = EnrolmentService(store, store, issuance, clock, profiles, screening)
     revocation = RevocationService(store, clock)
     renewal = RenewalService(store, store, enrolment, revocation, clock)
+    authorities = AuthorityService(
+        store, hierarchy, signer, gate, clock, crls.ensure_published, timetable
+    )
     tokens = TokenService(store, clock, randomness)
     ground, evidence, canaries, papers = _compliance(settings, store, jobs, node)
     return Platform(
@@ -252,9 +259,9 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         serials=serials,
         issuance=issuance,
         hierarchy=hierarchy,
-        authorities=AuthorityService(
-            store, hierarchy, signer, gate, clock, crls.ensure_published, timetable
-        ),
+        authorities=authorities,
+        take_overs=TakeOverService(store, signer, authorities, screening.screen_key, clock),
+        take_over_work=TakeOverWork(store, authorities, clock, randomness),
         enrolment=enrolment,
         renewal=renewal,
         server_keys=ServerKeyService(store, profiles, enrolment, MemoryKeyMaker()),

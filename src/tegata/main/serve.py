@@ -161,6 +161,8 @@ def _listeners(
         platform.server_keys,
         platform.bulk,
         platform.authorities,
+        platform.take_overs,
+        platform.take_over_work,
         platform.profiles,
         platform.revocation,
         platform.refused_keys,

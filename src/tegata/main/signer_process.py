@@ -14,6 +14,8 @@ from pathlib import Path
 import uvloop
 
 from tegata.outbound.system import SystemClock, SystemRandomness
+from tegata.signers.adoption import FOLDER as ADOPTION_FOLDER
+from tegata.signers.adoption import Adoptions
 from tegata.signers.custodian import Custodian
 from tegata.signers.keys import KeyBackEnd, SoftwareBackEnd
 from tegata.signers.process import serve_signer
@@ -50,6 +52,9 @@ async def _run(configuration: dict[str, str]) -> None:
         clock,
         randomness,
         TreeHeads(journal.parent / "log-heads"),
+        Adoptions(
+            Path(configuration["data"]) / ADOPTION_FOLDER, back_end, sealer, clock, randomness
+        ),
     )
     pool = ThreadPoolExecutor(_HSM_THREADS, "hsm") if back_end.blocking else None
     server = asyncio.create_task(

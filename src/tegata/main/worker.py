@@ -151,17 +151,24 @@ class Worker:
             case jobs.BULK_JOB:
                 scope = platform_acts(job.tenant, "bulk")
                 return await self._platform.bulk_work.run(scope, BulkId(job.key))
+            case jobs.TAKE_OVER_JOB:
+                scope = platform_acts(job.tenant, "take-over")
+                return await self._platform.take_over_work.run(scope, issuer)
             case jobs.NOTICE_JOB:
                 more = await self._platform.notices.tell(platform_acts(job.tenant, "notice"))
                 return now if more else now + NOTICE_PERIOD
             case jobs.PROBE_JOB | jobs.CANARY_JOB:
-                if not self._measures or job.key not in PROBES:
-                    return now + CRL_PERIOD
-                act = run_probe if job.kind == jobs.PROBE_JOB else plant_canary
-                return await act(self._platform, job.key, now)
+                return await self._measure(job, now)
             case unknown:
                 _LOG.error("a job of a kind that this version does not know: %s", unknown)
                 return now + CRL_PERIOD
+
+    async def _measure(self, job: Job, now: datetime) -> datetime:
+        """Do a job of a promise; one that is not measured any more waits."""
+        if not self._measures or job.key not in PROBES:
+            return now + CRL_PERIOD
+        act = run_probe if job.kind == jobs.PROBE_JOB else plant_canary
+        return await act(self._platform, job.key, now)
 
 
 class StatusWatch:

@@ -59,6 +59,14 @@ _STRING_TAGS = {
     oids.DOMAIN_COMPONENT: IA5_STRING,
 }
 _ENCODINGS = {UTF8_STRING: "utf-8", PRINTABLE_STRING: "ascii", IA5_STRING: "ascii"}
+# NumericString, TeletexString (which few wrote as T.61 says), UniversalString, BMPString.
+_FOREIGN_ENCODINGS = {
+    **{tag: (encoding,) for tag, encoding in _ENCODINGS.items()},
+    0x12: ("ascii",),
+    0x14: ("utf-8", "latin-1"),
+    0x1C: ("utf-32-be",),
+    0x1E: ("utf-16-be",),
+}
 # X.680 section 41.4.
 _PRINTABLE = frozenset(string.ascii_letters + string.digits + " '()+,-./:=?")
 
@@ -180,6 +188,32 @@ def name_text(rdns: Sequence[Sequence[NameAttribute]]) -> str:
         )
         for rdn in rdns
     )
+
+
+def legible_name(octets: bytes) -> str:
+    """A Name as another CA wrote it, for people: string types that RFC 5280 tells CAs not to use
+    are read too, and what is no text is shown in hexadecimal. `DerError` when it is no Name."""
+    rdns = [
+        "+".join([_legible_attribute(attribute) for _tag, attribute in split(rdn)])
+        for _set, rdn in split(content_of(octets, SEQUENCE))
+    ]
+    return ", ".join(rdns)
+
+
+def _legible_attribute(attribute: bytes) -> str:
+    parts = split(attribute)
+    if len(parts) != 2 or parts[0][0] != OBJECT_IDENTIFIER:
+        raise DerError("not an AttributeTypeAndValue")
+    name, (kind, content) = dotted(parts[0][1]), parts[1]
+    text = "#" + content.hex()
+    for encoding in _FOREIGN_ENCODINGS.get(kind, ()):
+        try:
+            # No store keeps a NUL in a text.
+            text = content.decode(encoding).replace("\0", "\N{REPLACEMENT CHARACTER}")
+        except UnicodeDecodeError:
+            continue
+        break
+    return f"{_SHORT.get(name, name)}={text}"
 
 
 def encode_general_names(names: Sequence[GeneralName]) -> bytes:

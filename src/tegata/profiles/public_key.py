@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tegata.kernel.finding import Finding
+from tegata.kernel.signing import KeyAlgorithm
 from tegata.pkix import oids
 from tegata.pkix.algorithms import PSS_PARAMETERS, RSA_KINDS, KeyKind
 from tegata.pkix.der import (
@@ -61,6 +62,18 @@ _PREFIXES = dict(
     )
 )
 RSA_BITS = (RSA_BITS_MINIMUM, 8192)
+_RSA_ALGORITHMS = {
+    2048: KeyAlgorithm.RSA_2048, 3072: KeyAlgorithm.RSA_3072, 4096: KeyAlgorithm.RSA_4096,
+}  # fmt: skip
+_ALGORITHMS = {
+    KeyKind.EC_P256: KeyAlgorithm.P256,
+    KeyKind.EC_P384: KeyAlgorithm.P384,
+    KeyKind.EC_P521: KeyAlgorithm.P521,
+    KeyKind.ED25519: KeyAlgorithm.ED25519,
+    KeyKind.ML_DSA_44: KeyAlgorithm.ML_DSA_44,
+    KeyKind.ML_DSA_65: KeyAlgorithm.ML_DSA_65,
+    KeyKind.ML_DSA_87: KeyAlgorithm.ML_DSA_87,
+}
 _CITES = "RFC 5280 section 4.1.2.7"
 # Headers and identifiers of a SubjectPublicKeyInfo, the longest those of a named curve.
 _START = 26
@@ -87,6 +100,18 @@ def _unusual_kind(start: bytes) -> KeyKind:
         return KeyKind.RSA_PSS
     named = _CURVES if _EC in start else _WHOLE
     return next((kind for oid, (_, kind) in named.items() if oid in start), KeyKind.OTHER)
+
+
+def find_key_algorithm(public_key: bytes) -> KeyAlgorithm | None:
+    """The algorithm of a SubjectPublicKeyInfo's key, if it is one that the platform signs with."""
+    kind = key_kind(public_key)
+    if kind is not KeyKind.RSA:
+        return _ALGORITHMS.get(kind)
+    try:
+        bits = decode(_RsaPublicKey, subject_public_key(public_key)).modulus.bit_length()
+    except DerError:
+        return None
+    return _RSA_ALGORITHMS.get(bits)
 
 
 def key_kind_allowed(subject: Subject) -> Finding | None:
@@ -116,12 +141,17 @@ def rsa_key_long_enough(subject: Subject) -> Finding | None:
 
 def public_key_is_strong(subject: Subject) -> Finding | None:
     """The key is RSA of 2048 to 8192 bits, on P-256, P-384, P-521 or edwards25519, or ML-DSA."""
-    known = _PREFIXES.get(len(subject.tbs.public_key))
-    if known is not None and subject.tbs.public_key.startswith(known[0]):
+    return key_weakness(subject.tbs.public_key)
+
+
+def key_weakness(public_key: bytes) -> Finding | None:
+    """What speaks against a SubjectPublicKeyInfo, as far as its octets tell."""
+    known = _PREFIXES.get(len(public_key))
+    if known is not None and public_key.startswith(known[0]):
         return None
     try:
-        key = subject_public_key(subject.tbs.public_key)
-        algorithm = decode_elements(subject.tbs.public_key)[0]
+        key = subject_public_key(public_key)
+        algorithm = decode_elements(public_key)[0]
         match [whole(element) for element in decode_elements(whole(algorithm))]:
             case [kind, curve] if kind == _EC and curve in _CURVES:
                 # RFC 5480 section 2.2: uncompressed MUST be supported, compressed MAY be, and

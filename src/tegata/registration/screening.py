@@ -35,16 +35,7 @@ class KeyScreening:
 
     async def screen(self, scope: TenantScope, request: CertificateRequest) -> Screened:
         """The key of a request, or `Problem` with csr.compromised-key or csr.weak-key."""
-        spki_sha256 = hashlib.sha256(request.public_key).digest()
-        if self.listed.holds(spki_sha256):
-            raise Problem(
-                ProblemCode.CSR_COMPROMISED_KEY, "the key is on the list of compromised keys"
-            )
-        if await self.store.is_refused_key(scope, spki_sha256):
-            raise Problem(
-                ProblemCode.CSR_COMPROMISED_KEY,
-                "the key was revoked for compromise, or is among the refused keys",
-            )
+        spki_sha256 = await self._screened(scope, request.public_key)
         if not isinstance(request.key, rsa.RSAPublicKey):
             return Screened(spki_sha256, None)
         modulus = modulus_sha256(request.key.public_numbers().n)
@@ -56,6 +47,24 @@ class KeyScreening:
                 ProblemCode.CSR_WEAK_KEY, "another key with this modulus was certified before"
             )
         return Screened(spki_sha256, None)
+
+    async def screen_key(self, scope: TenantScope, public_key: bytes) -> None:
+        """`Problem(csr.compromised-key)` for a key (SubjectPublicKeyInfo) that a list or a
+        revocation speaks against."""
+        await self._screened(scope, public_key)
+
+    async def _screened(self, scope: TenantScope, public_key: bytes) -> bytes:
+        spki_sha256 = hashlib.sha256(public_key).digest()
+        if self.listed.holds(spki_sha256):
+            raise Problem(
+                ProblemCode.CSR_COMPROMISED_KEY, "the key is on the list of compromised keys"
+            )
+        if await self.store.is_refused_key(scope, spki_sha256):
+            raise Problem(
+                ProblemCode.CSR_COMPROMISED_KEY,
+                "the key was revoked for compromise, or is among the refused keys",
+            )
+        return spki_sha256
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 
 from tegata.issuance.model import Issuer
-from tegata.issuance.shards import COMPLETE
+from tegata.issuance.shards import COMPLETE, shard_url
 from tegata.kernel.event import AuditEvent, Decision
 from tegata.kernel.ids import IssuerId
 from tegata.kernel.ports import Clock
@@ -190,7 +190,8 @@ class CrlService:
             scope=CrlScope(
                 point=url if state.shard else None,
                 base=None if is_full else base.number,
-                freshest=delta_url(url) if is_full else None,
+                # Where another CA published its list nobody looks for a delta (ADR 18).
+                freshest=delta_url(url) if is_full and _is_own(issuer, state) else None,
             ),
         )
         entries.clear()
@@ -241,6 +242,12 @@ async def _insist(publish: Callable[[], Awaitable[object]]) -> None:
         else:
             return
     raise Problem(ProblemCode.CONFLICT, "others publish lists of this issuer: try again")
+
+
+def _is_own(issuer: Issuer, state: CrlState) -> bool:
+    """Whether a list's distribution point is one of the platform's, under this or an earlier
+    public address."""
+    return not state.shard or state.url.endswith(shard_url(f"/crl/{issuer.id}.crl", state.shard))
 
 
 def delta_url(url: str) -> str:

@@ -43,6 +43,18 @@ class Release:
     shard: int
 
 
+@dataclass(frozen=True, slots=True)
+class ForeignSerial:
+    """A serial number that an issuer gave before it was taken over: the month of its expiry, which
+    it need not carry, and the list that names it beside the complete one (0 for none)."""
+
+    issuer: IssuerId
+    serial: int
+    month: int
+    shard: int
+    not_after: datetime
+
+
 class Status(StrEnum):
     """CertStatus (RFC 6960 section 4.2.1)."""
 

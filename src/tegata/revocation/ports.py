@@ -19,6 +19,7 @@ from tegata.revocation.model import (
     CrlEntries,
     CrlKind,
     CrlState,
+    ForeignSerial,
     PublishedCrl,
     Release,
     Revocation,
@@ -128,6 +129,18 @@ class RevocationStore(Protocol):
         self, scope: TenantScope, issuer: IssuerId, serial: int
     ) -> CertificateStatus:
         """Whether a serial is good, revoked, or unknown to the issuer."""
+        ...
+
+    async def find_foreign_serial(
+        self, scope: TenantScope, issuer: IssuerId, serial: int
+    ) -> ForeignSerial | None:
+        """A serial number that an issuer gave before it was taken over."""
+        ...
+
+    async def recorded_serials(
+        self, scope: TenantScope, issuer: IssuerId, month: int, serials: Sequence[int]
+    ) -> frozenset[int]:
+        """Those of the serials that a certificate, or a revocation, stands under."""
         ...
 
     async def find_authority(self, hashes: IssuerHashes) -> StatusAuthority | None:

@@ -10,7 +10,7 @@ from tegata.kernel.month import LAST_MONTH, expiry_month, month_start
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.pkix.certificate import parse_certificate, parse_tbs_certificate
 from tegata.pkix.crl import REASON_BY_NAME, RevocationReason, encode_crl_entry
-from tegata.revocation.model import CrlState, Release, Revocation
+from tegata.revocation.model import CrlState, ForeignSerial, Release, Revocation
 
 # A CRL is replaced daily, and is usable for a week should everything stop.
 CRL_PERIOD = timedelta(days=1)
@@ -116,6 +116,23 @@ def revocation_of_void(void: VoidSerial, now: datetime) -> Revocation:
         entry=encode_crl_entry(void.serial, revoked_at, RevocationReason.UNSPECIFIED),
         listed_until=month_start(min(void.month + 1, LAST_MONTH)) - timedelta(seconds=1),
         shard=void.shard,
+    )
+
+
+def revocation_of_serial(
+    foreign: ForeignSerial, reason: RevocationReason, now: datetime
+) -> Revocation:
+    """The revocation of a certificate of which only its serial number is known."""
+    revoked_at = now.replace(microsecond=0)
+    return Revocation(
+        issuer=foreign.issuer,
+        serial=foreign.serial,
+        certificate=None,
+        revoked_at=revoked_at,
+        reason=reason,
+        entry=encode_crl_entry(foreign.serial, revoked_at, reason),
+        listed_until=foreign.not_after,
+        shard=foreign.shard,
     )
 
 

@@ -30,6 +30,7 @@ from tegata.revocation.rules import (
     release_of,
     require_invalidity,
     revocation_of,
+    revocation_of_serial,
     spki_sha256,
 )
 from tegata.revocation.signatures import require_valid
@@ -94,6 +95,50 @@ class RevocationService:
             self.store.forget_refused_keys(scope.tenant)
         status = CertificateStatus(Status.REVOKED, revocation.revoked_at, given, invalid_since)
         return found, status
+
+    async def revoke_serial(
+        self,
+        scope: TenantScope,
+        issuer: IssuerId,
+        serial: int,
+        reason: str,
+        request_digest: bytes,
+    ) -> CertificateStatus:
+        """Revoke, for good, what a taken over CA issued and only its index tells of.
+
+        Raises `Problem` with certificate.unknown, certificate.already-revoked,
+        revocation.reason-unknown, or request.malformed for what has a certificate here.
+        """
+        foreign = await self.store.find_foreign_serial(scope, issuer, serial)
+        if foreign is None:
+            raise Problem(ProblemCode.CERTIFICATE_UNKNOWN, "not a serial that the CA brought along")
+        given = parse_reason(reason)
+        if given is RevocationReason.CERTIFICATE_HOLD:
+            raise Problem(ProblemCode.REASON_UNKNOWN, "a serial number alone is not put on hold")
+        if await self.store.find_revocation(scope, issuer, serial) is not None:
+            raise Problem(ProblemCode.CERTIFICATE_REVOKED, "it is revoked already")
+        if await self.store.recorded_serials(scope, issuer, foreign.month, [serial]):
+            raise Problem(
+                ProblemCode.REQUEST_MALFORMED, "its certificate is here: revoke that by its id"
+            )
+        now = self.clock.now()
+        revocation = revocation_of_serial(foreign, given, now)
+        async with self.store.open_unit(scope, essential=True) as unit:
+            unit.essential()
+            unit.add_revocation(revocation)
+            unit.want_crls(issuer, foreign.shard, now)
+            unit.audit(
+                AuditEvent(
+                    actor=scope.actor,
+                    action="revocation:serial:revoke",
+                    decision=Decision.ALLOWED,
+                    subject=f"issuer:{issuer}",
+                    request_digest=request_digest,
+                    private={"serial": serial_text(serial), "reason": given.text},
+                )
+            )
+            await unit.commit()
+        return CertificateStatus(Status.REVOKED, revocation.revoked_at, given)
 
     async def release(
         self,

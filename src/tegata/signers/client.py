@@ -174,6 +174,26 @@ class SignerClient:
         self._made.append(made)
         return made
 
+    async def adopt_key(
+        self,
+        tenant: TenantId,
+        purpose: KeyPurpose,
+        certificate: bytes,
+        signature_algorithm: SignatureAlgorithm | None,
+    ) -> SigningKey:
+        """The key of a CA's certificate (DER), which an operator has authorised for a tenant."""
+        request = messages.AdoptKey(tenant, purpose, certificate, signature_algorithm or "")
+        adopted = await self._call(request, messages.KeyCreated)
+        return SigningKey(
+            KeyId(adopted.key),
+            tenant,
+            purpose,
+            KeyAlgorithm(adopted.algorithm),
+            SignatureAlgorithm(adopted.signature_algorithm),
+            adopted.public_key,
+            adopted.sealed,
+        )
+
     async def _create(self, request: messages.CreateKey) -> messages.KeyCreated:
         try:
             async with asyncio.timeout(KEY_TIMEOUT):

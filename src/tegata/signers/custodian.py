@@ -35,6 +35,7 @@ from tegata.profiles.authority import AuthorityBounds, bounded_profile
 from tegata.profiles.lint import RULE_SET, Lint
 from tegata.profiles.model import IssuerFacts, Profile, Subject
 from tegata.signers import messages
+from tegata.signers.adoption import Adoptions
 from tegata.signers.keys import KeyBackEnd, KeyRecord, PrivateKey
 from tegata.signers.profile_book import ProfileBook
 from tegata.signers.reservations import Reservations
@@ -99,8 +100,10 @@ class Custodian:
         clock: Clock,
         randomness: Randomness,
         heads: TreeHeads,
+        adoptions: Adoptions | None = None,
     ) -> None:
         self._heads = heads
+        self._adoptions = adoptions
         self._back_end = back_end
         self._sealer = sealer
         self._reservations = reservations
@@ -153,9 +156,21 @@ class Custodian:
             secret=secret,
             bounds=request.bounds,
         )
-        sealed = self._sealer.seal(msgspec.msgpack.encode(record), f"signing-key|{key}")
-        self._load(key, record)
-        return messages.KeyCreated(key, public_key, sealed)
+        return self._keep(record)
+
+    def adopt_foreign(self, request: messages.AdoptKey) -> messages.KeyCreated:
+        """Take a key that was not made here, and seal its record; `Problem(key.not-authorised)`
+        unless an operator's word allows it (ADR 18)."""
+        if self._adoptions is None:
+            raise Problem(ProblemCode.KEY_NOT_AUTHORISED, "this signer adopts no keys")
+        return self._keep(self._adoptions.adopt(request))
+
+    def _keep(self, record: KeyRecord) -> messages.KeyCreated:
+        sealed = self._sealer.seal(msgspec.msgpack.encode(record), f"signing-key|{record.key}")
+        self._load(KeyId(record.key), record)
+        return messages.KeyCreated(
+            record.key, record.public_key, sealed, record.algorithm, record.signature_algorithm
+        )
 
     def load(self, request: messages.LoadKey | messages.LoadProfile) -> None:
         """Remember a key or a profile; `Problem` when the key's record is not genuine, or the
@@ -332,7 +347,7 @@ class Custodian:
         bounds = record.bounds or _UNBOUND.get(KeyPurpose(record.purpose), AuthorityBounds())
         facts = IssuerFacts(
             record.subject,
-            key_identifier(record.public_key),
+            record.key_identifier or key_identifier(record.public_key),
             None,
             SignatureAlgorithm(record.signature_algorithm),
             bounds.every_constraint,

@@ -50,7 +50,8 @@ class KeyRecord(msgspec.Struct, forbid_unknown_fields=True):
     """What is sealed with a key: everything that decides what it may sign.
 
     `secret` is PKCS #8 DER for a software key and empty for a key in an HSM, whose CKA_ID is
-    the key's id.
+    the key's id, or `handle` for one that was adopted. `key_identifier` is what certificates name
+    an adopted CA by.
     """
 
     key: str
@@ -65,6 +66,8 @@ class KeyRecord(msgspec.Struct, forbid_unknown_fields=True):
     back_end: str
     secret: bytes
     bounds: AuthorityBounds | None = None
+    handle: bytes = b""
+    key_identifier: bytes = b""
 
 
 class PrivateKey(Protocol):
@@ -97,6 +100,13 @@ class KeyBackEnd(Protocol):
 
     def held_keys(self) -> Sequence[KeyId]:
         """The keys that are kept here rather than in their records."""
+        ...
+
+    def find_foreign(
+        self, token: bytes | None, label: bytes | None, identifier: bytes | None
+    ) -> bytes:
+        """What a key that was not made here is opened by; ValueError when it is not here, cannot
+        be told apart, or may leave."""
         ...
 
 
@@ -135,6 +145,12 @@ class SoftwareBackEnd:
     def held_keys(self) -> Sequence[KeyId]:
         """None: a key whose record is lost is lost with it."""
         return ()
+
+    def find_foreign(
+        self, token: bytes | None, label: bytes | None, identifier: bytes | None
+    ) -> bytes:
+        """None: there is no token."""
+        raise ValueError(f"no token holds keys here: {token!r}, {label!r}, {identifier!r}")
 
 
 def _signing(key: object, algorithm: SignatureAlgorithm) -> _Sign:

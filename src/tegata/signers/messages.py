@@ -32,6 +32,18 @@ class CreateKey(msgspec.Struct, tag="create-key", forbid_unknown_fields=True):
     bounds: AuthorityBounds | None = None
 
 
+class AdoptKey(msgspec.Struct, tag="adopt-key", forbid_unknown_fields=True):
+    """Take the key of a CA's certificate (DER), if an operator has authorised it for the tenant.
+
+    Without `signature_algorithm` it signs as keys of its algorithm usually do.
+    """
+
+    tenant: str
+    purpose: str
+    certificate: bytes
+    signature_algorithm: str = ""
+
+
 class LoadKey(msgspec.Struct, tag="load-key", forbid_unknown_fields=True):
     """Unseal a key into the signer's memory."""
 
@@ -146,7 +158,9 @@ class Ping(msgspec.Struct, tag="ping", forbid_unknown_fields=True):
     """Are you there?"""
 
 
-Administration = CreateKey | CreateDataKey | UnwrapDataKey | ListKeys | ListReserved | Ping
+Administration = (
+    CreateKey | AdoptKey | CreateDataKey | UnwrapDataKey | ListKeys | ListReserved | Ping
+)
 Signing = SignCertificate | SignRequest | SignCrl | SignResponse | SignCheckpoint
 Request = Signing | AskTreeHead | Reserve | LoadKey | LoadProfile | Administration
 
@@ -159,11 +173,14 @@ class Envelope(msgspec.Struct, array_like=True):
 
 
 class KeyCreated(msgspec.Struct, tag="key-created"):
-    """A new key: its id, SubjectPublicKeyInfo and sealed record."""
+    """A new key: its id, SubjectPublicKeyInfo and sealed record; of an adopted one, what it is
+    and how it signs."""
 
     key: str
     public_key: bytes
     sealed: bytes
+    algorithm: str = ""
+    signature_algorithm: str = ""
 
 
 class Reserved(msgspec.Struct, tag="reserved"):

@@ -125,6 +125,8 @@ class SignerProtocol(asyncio.Protocol):
         match request:
             case messages.CreateKey():
                 return custodian.may_create_key(request)
+            case messages.AdoptKey():
+                return custodian.adopt_foreign(request)
             case messages.CreateDataKey():
                 return messages.Octets(custodian.create_data_key(request))
             case messages.UnwrapDataKey():

@@ -56,8 +56,10 @@ class TokenBackEnd:
 
     def open(self, record: KeyRecord) -> PrivateKey:
         """The key of a record; ValueError when the token does not have it."""
-        identifier = record.key.encode()
-        if self._token.find_public_key(identifier) != record.public_key:
+        identifier = record.handle or record.key.encode()
+        public = self._token.find_public_key(identifier)
+        # Of an adopted key the token need not have the public half: it has proved itself.
+        if public != record.public_key and not (record.handle and public is None):
             raise ValueError("the token does not have this key")
         return _TokenKey(self._token, identifier, SignatureAlgorithm(record.signature_algorithm))
 
@@ -65,6 +67,17 @@ class TokenBackEnd:
         """The private keys of the token that bear an id of ours."""
         found = (each.decode("ascii", "replace") for each in self._token.private_key_ids())
         return [KeyId(each) for each in sorted(found) if is_key_id(each)]
+
+    def find_foreign(
+        self, token: bytes | None, label: bytes | None, identifier: bytes | None
+    ) -> bytes:
+        """The CKA_ID of a private key that somebody else made, or brought into the token."""
+        if token is not None and token != self._token.label.encode():
+            raise ValueError("the key is in another token")
+        try:
+            return self._token.find_private_key(label, identifier)
+        except TokenError as error:
+            raise ValueError(str(error)) from error
 
 
 class TokenSealingRoot:

@@ -21,7 +21,7 @@ from tegata.kernel.ids import IssuerId, TenantId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope
 from tegata.pkix.certificate import parse_certificate, parse_tbs_certificate
-from tegata.pkix.extensions import key_identifier
+from tegata.pkix.foreign import authority_key_of
 from tegata.profiles.authority import AuthorityBounds
 from tegata.profiles.model import IssuerFacts
 from tegata.store import schema
@@ -158,7 +158,7 @@ def issuer_from_row(
         chain=chain,
         facts=IssuerFacts(
             tbs.subject,
-            key_identifier(tbs.public_key),
+            authority_key_of(tbs),
             tbs.not_after,
             key.signature_algorithm,
             constraints,

@@ -28,9 +28,9 @@ from tegata.registration.bulk_model import (
 )
 from tegata.store import schema
 from tegata.store.instants import from_milliseconds, to_milliseconds
-from tegata.store.jobs import BULK_JOB, WANT_JOB
+from tegata.store.jobs import BULK_JOB, FORGET, WANT_JOB
 from tegata.store.reads import ReadsBase
-from tegata.store.schema import bulk, bulk_outcome, bulk_rows, job
+from tegata.store.schema import bulk, bulk_outcome, bulk_rows
 from tegata.store.statement import NO_OFFSET, Row, Statement
 from tegata.store.unit import UnitBase
 
@@ -85,9 +85,6 @@ _FORGET_OUTCOMES = Statement(
     delete(bulk_outcome).where(_OUTCOMES_OF, bulk_outcome.c.row <= bindparam("until"))
 )
 _FORGET = Statement(delete(bulk).where(_THIS))
-_FORGET_JOB = Statement(
-    delete(job).where(job.c.kind == bindparam("job_kind"), job.c.key == bindparam("job_key"))
-)
 _COUNT = Statement(
     update(bulk)
     .where(_THIS)
@@ -330,7 +327,7 @@ class BulkWrites(UnitBase):
         """Forget a file and its job."""
         self._execute(_FORGET, self._bulk_values(identifier), expect=None)
         parameters = {"job_kind": BULK_JOB, "job_key": identifier}
-        self._execute(_FORGET_JOB, parameters, expect=None)
+        self._execute(FORGET, parameters, expect=None)
 
     def want_bulk(self, identifier: BulkId, at: datetime) -> None:
         """Have the file worked on at an instant or earlier."""

@@ -22,6 +22,7 @@ from tegata.store.jobs import (
     PROBE_JOB,
     RESPONDER_JOB,
     SHARD_JOB,
+    TAKE_OVER_JOB,
 )
 from tegata.store.schema import metadata
 
@@ -56,6 +57,7 @@ _UNTIL_SENT = "until it is sent, 5 days at most"
 _BULK = "30 days after the last row was done"
 _ROWS = "until the row is done, or the file cancelled; 2 hours when its upload broke off"
 _EVIDENCE = "life of the platform"
+_TAKEN = "until the take-over is complete, or cancelled"
 _SITE = "CA service sites"
 
 
@@ -209,6 +211,25 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         **_all(_derived(_BULK), "tenant", "bulk", "row", "digest", "certificate", "code"),
         "sealed": _customer(_BULK, _SEALED_ERASABLE),
     },
+    "take_over": {
+        **_all(
+            _provider(_TAKEN),
+            "tenant", "id", "signing_key", "state", "told", "entries", "certificates", "revoked",
+            "revision", "created_at",
+        ),
+        **_all(_customer(_TAKEN), "name", "chain", "crl_number", "point"),
+    },
+    "take_over_entry": {
+        **_all(_provider(_TAKEN), "tenant", "issuer"),
+        **_all(
+            _customer(_TAKEN),
+            "serial", "der", "profile", "not_after", "revoked_at", "reason", "invalid_since",
+        ),
+    },
+    "foreign_serial": {
+        **_all(_derived(_CA_RECORDS), "tenant", "issuer", "epoch", "shard"),
+        **_all(_customer(_CA_RECORDS), "serial", "not_after"),
+    },
     # Kept as long as there may be anybody who still has the key.
     "refused_key": _all(
         _derived(_TENANT_LIFE), "tenant", "spki_sha256", "ground", "created_at"
@@ -281,6 +302,7 @@ FOLDERS: Mapping[str, Entry] = {
     "sealing.key": _provider("life of the platform"),
     "signer-reservations.jsonl": _provider(_CA_RECORDS),
     "negative-acts": _derived("90 days (--journal-days)", "journal key"),
+    "key-authorisations": _provider("until an operator deletes them", "sealing key"),
     "log-heads": _public("for ever"),
     "log-checkpoint": _public("for ever"),
     "log-mirror": _public("for ever"),
@@ -299,6 +321,7 @@ QUEUES: Mapping[str, Entry] = {
     BULK_JOB: _provider(_BULK),
     PROBE_JOB: _provider("life of the platform"),
     CANARY_JOB: _provider("life of the platform"),
+    TAKE_OVER_JOB: _provider("until the CA is taken over"),
 }
 
 KEYS: Mapping[str, Entry] = {

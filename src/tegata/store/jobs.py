@@ -9,7 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnClause, and_, bindparam, case, literal_column, null, select, update
+from sqlalchemy import (
+    ColumnClause,
+    and_,
+    bindparam,
+    case,
+    delete,
+    literal_column,
+    null,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tegata.kernel.ids import NodeId, TenantId
@@ -29,6 +39,8 @@ BULK_JOB = "bulk.run"
 # Their key is the probe.
 PROBE_JOB = "control.probe"
 CANARY_JOB = "control.canary"
+# Its key is the issuer that is to be.
+TAKE_OVER_JOB = "take-over.run"
 LEASE = timedelta(seconds=60)
 AT_ONCE = 16
 _ZERO: ColumnClause[int] = literal_column("0")
@@ -53,6 +65,10 @@ WANT_JOB = Statement(
         },
     )
 )
+# For what is over once it is done.
+FORGET = Statement(
+    delete(job).where(job.c.kind == bindparam("job_kind"), job.c.key == bindparam("job_key"))
+)
 _DUE = (
     select(job.c.kind, job.c.key, job.c.tenant, job.c.tries)
     .where(job.c.run_at <= bindparam("now"), job.c.leased_until < bindparam("now"))
@@ -60,13 +76,12 @@ _DUE = (
     .limit(bindparam("limit"))
     .offset(NO_OFFSET)
 )
-# A complete list may be of a million entries, and a file of a million rows: nothing urgent waits
-# behind one.
-LONG = (CRL_JOB, BULK_JOB)
+# A complete list may be of a million entries, a file of a million rows, a CA of a million
+# certificates: nothing urgent waits behind one.
+LONG = (CRL_JOB, BULK_JOB, TAKE_OVER_JOB)
+_LONG_PLACES = tuple(f"long{place}" for place in range(len(LONG)))
 _DUE_LONG = Statement(_DUE.where(job.c.kind == bindparam("long")))
-_DUE_SHORT = Statement(
-    _DUE.where(job.c.kind != bindparam("long"), job.c.kind != bindparam("also_long"))
-)
+_DUE_SHORT = Statement(_DUE.where(*(job.c.kind != bindparam(place) for place in _LONG_PLACES)))
 _THIS = and_(job.c.kind == bindparam("job_kind"), job.c.key == bindparam("job_key"))
 _CLAIM = Statement(
     update(job)
@@ -137,10 +152,11 @@ class JobQueue:
         instant, until = to_milliseconds(now), now + LEASE
         claimed = []
         if long is not None:
-            statement, parameters = _DUE_LONG, {"long": long, "limit": 1}
+            statement = _DUE_LONG
+            parameters: dict[str, str | int] = {"long": long, "limit": 1}
         else:
-            statement, parameters = _DUE_SHORT, {"long": LONG[0], "also_long": LONG[1]}
-            parameters["limit"] = AT_ONCE
+            statement = _DUE_SHORT
+            parameters = {"limit": AT_ONCE, **dict(zip(_LONG_PLACES, LONG, strict=True))}
         for kind, key, tenant, tries in await self._database.fetch(
             None, statement, {"now": instant, **parameters}
         ):

@@ -31,7 +31,11 @@ Replay = Callable[[Store, TenantScope, NegativeAct], Awaitable[Effect | None]]
 
 async def _revoke_certificate(store: Store, scope: TenantScope, act: NegativeAct) -> Effect | None:
     revocation = revocation_from(act)
-    if await store.tenant_of(revocation.issuer) != scope.tenant:
+    owner = await store.tenant_of(revocation.issuer)
+    if owner is None and await store.find_take_over(scope, revocation.issuer) is not None:
+        # Restored to before it was complete: it will be completed again (ADR 18).
+        return lambda unit: unit.inherit_revocation(revocation)
+    if owner != scope.tenant:
         return None
     found = await store.find_revocation(scope, revocation.issuer, revocation.serial)
     change = _change(found, revocation, act)

@@ -32,6 +32,7 @@ from tegata.pkix.crl import REASON_BY_NUMBER
 from tegata.pkix.ocsp import IssuerHashes, issuer_hashes
 from tegata.revocation.model import (
     CertificateStatus,
+    ForeignSerial,
     Release,
     Responder,
     Revocation,
@@ -46,6 +47,7 @@ from tegata.store.negative import released_act, revoked_act
 from tegata.store.schema import (
     HELD,
     certificate,
+    foreign_serial,
     issuer_directory,
     responder,
     revocation,
@@ -139,6 +141,15 @@ _ADD_RELEASE = Statement(
 )
 
 
+_FIND_FOREIGN = Statement(
+    select(foreign_serial.c.epoch, foreign_serial.c.shard, foreign_serial.c.not_after).where(
+        foreign_serial.c.tenant == _TENANT,
+        foreign_serial.c.issuer == _ISSUER,
+        foreign_serial.c.serial == _SERIAL,
+    )
+)
+
+
 def _directory(condition: ColumnElement[bool]) -> Statement:
     return Statement(select(issuer_directory.c.tenant, issuer_directory.c.issuer).where(condition))
 
@@ -179,14 +190,37 @@ class RevocationReads(IssuanceReads, CrlReads):
     ) -> CertificateStatus:
         """Whether a serial is good, revoked, or unknown to the issuer."""
         month = serial_month(serial)
-        if month is None:
+        if month is not None:
+            found = await self._status_in(scope, issuer, serial, month)
+            if found.status is not Status.UNKNOWN:
+                return found
+        foreign = await self.find_foreign_serial(scope, issuer, serial)
+        if foreign is None:
             return CertificateStatus(Status.UNKNOWN)
+        found = await self._status_in(scope, issuer, serial, foreign.month)
+        # One that its CA's index alone knows was issued, though nobody here has it.
+        return found if found.status is Status.REVOKED else CertificateStatus(Status.GOOD)
+
+    async def _status_in(
+        self, scope: TenantScope, issuer: IssuerId, serial: int, month: int
+    ) -> CertificateStatus:
         parameters = {"issuer": issuer, "serial": serial_octets(serial), "epoch": month}
         rows = await self.database.fetch(scope.tenant, _STATUS, parameters)
         revoked = next((row for row in rows if row[0] is not None), None)
         if revoked is not None:
             return revoked_status(revoked)
         return CertificateStatus(Status.GOOD if rows else Status.UNKNOWN)
+
+    async def find_foreign_serial(
+        self, scope: TenantScope, issuer: IssuerId, serial: int
+    ) -> ForeignSerial | None:
+        """A serial number that an issuer gave before it was taken over (ADR 18)."""
+        parameters = {"issuer": issuer, "serial": serial_octets(serial)}
+        rows = await self.database.fetch(scope.tenant, _FIND_FOREIGN, parameters)
+        if not rows:
+            return None
+        month, shard, not_after = rows[0]
+        return ForeignSerial(issuer, serial, month, shard, from_milliseconds(not_after))
 
     async def find_authority(self, hashes: IssuerHashes) -> StatusAuthority | None:
         """The issuer, of any tenant, that a CertID names, with its responder."""
@@ -260,7 +294,11 @@ class RevocationWrites(CrlWrites):
         """Revoke or hold; the unit conflicts when the serial is revoked or held already."""
         owner = {"tenant": self.scope.tenant, "issuer": revoked.issuer}
         serial = {"serial": serial_octets(revoked.serial)}
-        month = serial_month(revoked.serial)
+        # Of a void serial the month is its own; every other one has that of its certificate, which
+        # a serial that another CA gave need not carry.
+        month = serial_month(revoked.serial) if revoked.certificate is None else None
+        if month is None:
+            month = max(expiry_month(revoked.listed_until), 0)
         self._act(revoked_act(self.scope.tenant, revoked))
         self._execute(COUNT_CHANGE, owner)
         self._execute(
@@ -268,7 +306,7 @@ class RevocationWrites(CrlWrites):
             {
                 **owner,
                 **serial,
-                "epoch": month if month is not None else expiry_month(revoked.listed_until),
+                "epoch": month,
                 "certificate": (
                     parse_certificate_id(revoked.certificate) if revoked.certificate else None
                 ),

@@ -122,6 +122,9 @@ def _plan_serial(serial: SerialMatch, issuer_id: IssuerId | None) -> Plan:
     before, stop = serial_octets(serial.lowest - 1), serial_octets(serial.highest)
     if issuer_id is not None:
         fixed = {"issuer": issuer_id}
+        if serial.lowest == serial.highest:
+            # One that another CA gave may only look as if it carried its month (ADR 18).
+            epochs = (0, LAST_MONTH)
         return Plan(Order.SERIAL_OF_ISSUER, (before,), stop, fixed, epochs=epochs)
     return Plan(Order.SERIAL, ("", before), stop, {"lowest": before}, epochs=epochs)
 

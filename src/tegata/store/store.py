@@ -18,6 +18,7 @@ from tegata.store.refused_keys import RefusedKeyReads, RefusedKeyWrites
 from tegata.store.registration import RegistrationReads, RegistrationWrites
 from tegata.store.revocation import RevocationReads, RevocationWrites
 from tegata.store.successions import SuccessionReads, SuccessionWrites
+from tegata.store.take_over import TakeOverReads, TakeOverWrites
 from tegata.store.tenancy import TenancyWrites
 from tegata.store.transparency import LogReads, LogWrites
 from tegata.store.unit import ActJournal, Withdraw
@@ -25,6 +26,7 @@ from tegata.store.unit import ActJournal, Withdraw
 
 class Unit(
     KeyWrites,
+    TakeOverWrites,
     IssuanceWrites,
     RevocationWrites,
     RegistrationWrites,
@@ -43,6 +45,7 @@ class Unit(
 
 class Store(
     KeyReads,
+    TakeOverReads,
     RevocationReads,
     RegistrationReads,
     RefusedKeyReads,

@@ -20,6 +20,7 @@ from tegata.protocols.rest import (
     notices,
     profiles,
     refused_keys,
+    take_overs,
     tenancy,
 )
 from tegata.protocols.rest.bodies import Health
@@ -34,6 +35,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     *certificates.OPERATIONS,
     *bulk.OPERATIONS,
     *authorities.OPERATIONS,
+    *take_overs.OPERATIONS,
     *profiles.OPERATIONS,
     *refused_keys.OPERATIONS,
     *notices.OPERATIONS,

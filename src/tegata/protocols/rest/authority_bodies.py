@@ -18,7 +18,7 @@ from tegata.profiles.authority import AuthorityBounds
 from tegata.profiles.vocabulary import ATTRIBUTES, is_oid
 from tegata.protocols.rest.bodies import Reference, RequestBody, instant_text
 
-_KINDS = {
+KINDS = {
     "root": KeyPurpose.ROOT_CA,
     "subordinate": KeyPurpose.SUBORDINATE_CA,
     "issuing": KeyPurpose.ISSUING_CA,
@@ -146,9 +146,9 @@ def new_authority(body: NewIssuer) -> NewAuthority:
     """What a body asks for; `Problem(request.malformed)` when it cannot be."""
     if not 1 <= len(body.name) <= 100 or not body.name.isprintable():
         raise _malformed("a name has 1 to 100 printable characters")
-    purpose = _KINDS.get(body.kind)
+    purpose = KINDS.get(body.kind)
     if purpose is None:
-        raise _malformed(f"kind is {', '.join(_KINDS)}")
+        raise _malformed(f"kind is {', '.join(KINDS)}")
     constraints = body.name_constraints
     given = None
     if constraints is not None and (constraints.permitted or constraints.excluded):

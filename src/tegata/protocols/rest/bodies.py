@@ -265,7 +265,7 @@ def certificate_body(
         not_before=instant_text(certificate.not_before),
         not_after=instant_text(certificate.not_after),
         status=status.status,
-        revocation=_revocation(status),
+        revocation=revocation_body(status),
         profile_version=certificate.profile_version,
         certificate=encode_pem("CERTIFICATE", certificate.der),
         chain=[encode_pem("CERTIFICATE", der) for der in issuer.chain],
@@ -290,12 +290,13 @@ def certificate_item(entry: CertificateEntry, successor: str | None) -> Certific
         not_before=instant_text(entry.not_before),
         not_after=instant_text(entry.not_after),
         status=entry.status.status,
-        revocation=_revocation(entry.status),
+        revocation=revocation_body(entry.status),
         successor=successor,
     )
 
 
-def _revocation(status: CertificateStatus) -> RevocationBody | None:
+def revocation_body(status: CertificateStatus) -> RevocationBody | None:
+    """When and why a certificate was revoked; None when it was not."""
     if status.revoked_at is None or status.reason is None:
         return None
     since = instant_text(status.invalid_since) if status.invalid_since is not None else None

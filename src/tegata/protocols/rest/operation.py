@@ -17,6 +17,8 @@ import msgspec
 from tegata.compliance.reading import PaperService
 from tegata.compliance.service import EvidenceService
 from tegata.issuance.authorities import AuthorityService
+from tegata.issuance.take_over import TakeOverService
+from tegata.issuance.take_over_work import TakeOverWork
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.wording import choose_language
 from tegata.protocols.http import Request, Response
@@ -51,6 +53,8 @@ class Services:
     server_keys: ServerKeyService
     bulk: BulkService
     authorities: AuthorityService
+    take_overs: TakeOverService
+    take_over_work: TakeOverWork
     profiles: ProfileService
     revocation: RevocationService
     refused_keys: RefusedKeyService

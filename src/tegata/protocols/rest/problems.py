@@ -44,6 +44,8 @@ TABLE = {
         422, "The certificate is not one for this issuer"
     ),
     ProblemCode.ISSUANCE_STOPPED: HttpProblem(409, "Issuance is stopped"),
+    ProblemCode.TAKE_OVER_UNKNOWN: HttpProblem(404, "There is no such take-over"),
+    ProblemCode.TAKE_OVER_REFUSED: HttpProblem(422, "The CA cannot be taken over like this"),
     ProblemCode.POLICY_UNKNOWN: HttpProblem(404, "There is no such policy document"),
     ProblemCode.PROFILE_UNKNOWN: HttpProblem(404, "There is no such certificate profile"),
     ProblemCode.PROFILE_INVALID: HttpProblem(422, "The profile document is not valid"),
@@ -81,6 +83,9 @@ TABLE = {
     ProblemCode.KEY_PURPOSE_REFUSED: HttpProblem(500, "The key may not sign this"),
     ProblemCode.KEY_ALGORITHM_REFUSED: HttpProblem(
         422, "The key cannot be of that algorithm, or cannot sign that way"
+    ),
+    ProblemCode.KEY_NOT_AUTHORISED: HttpProblem(
+        403, "No operator has authorised the use of this key"
     ),
     ProblemCode.SERVER_KEY_REFUSED: HttpProblem(
         422, "The platform does not make the key for this certificate"

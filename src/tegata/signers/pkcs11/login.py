@@ -44,7 +44,7 @@ class Login:
 
     def __init__(self, module: Module, label: str, pin: bytes) -> None:
         self.module = module
-        self._label = label
+        self.label = label
         # Kept for logging in again, in memory that can be overwritten when that is over.
         self._pin = bytearray(pin)
         self._refusal: Pkcs11Error | None = None
@@ -54,13 +54,13 @@ class Login:
         """A new read-write session; the slot is looked up anew, for a token may have moved."""
         handle = CK_ULONG()
         flags = CKF_SERIAL_SESSION | CKF_RW_SESSION
-        slot = find_slot(self.module, self._label)
+        slot = find_slot(self.module, self.label)
         self.module.call("C_OpenSession", slot, flags, None, None, ctypes.byref(handle))
         return handle.value
 
     def mechanisms(self) -> frozenset[int]:
         """The numbers (CKM) of what the token can do."""
-        slot = find_slot(self.module, self._label)
+        slot = find_slot(self.module, self.label)
         count = CK_ULONG()
         self.module.call("C_GetMechanismList", slot, None, ctypes.byref(count))
         found = (CK_ULONG * max(count.value, 1))()

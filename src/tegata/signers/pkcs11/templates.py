@@ -62,6 +62,14 @@ GUARDS: Final = (
     (CKA_ALWAYS_SENSITIVE, True),
     (CKA_NEVER_EXTRACTABLE, True),
 )
+# What must hold of a key that was made elsewhere, or in the token by somebody else.
+ADOPTED_GUARDS: Final = (
+    (CKA_TOKEN, True),
+    (CKA_PRIVATE, True),
+    (CKA_SENSITIVE, True),
+    (CKA_EXTRACTABLE, False),
+    (CKA_SIGN, True),
+)
 # The last two of the guards are the token's own to set.
 _GUARDED: Final = GUARDS[:4]
 

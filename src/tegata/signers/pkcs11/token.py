@@ -53,6 +53,7 @@ from tegata.signers.pkcs11.errors import (
     DuplicateKeyError,
     Pkcs11Error,
     UnguardedKeyError,
+    UnknownKeyError,
 )
 from tegata.signers.pkcs11.login import Login
 from tegata.signers.pkcs11.pool import SessionPool
@@ -154,6 +155,34 @@ class Pkcs11Token:
             return None if key is None else _read_public_key(session, key)
 
         return self._run(find)
+
+    def find_private_key(self, label: bytes | None, key_id: bytes | None) -> bytes:
+        """The CKA_ID of the one private key that has this label, this CKA_ID, or both.
+
+        It must be one that signs, cannot be read out, and is alone under its CKA_ID: TokenError
+        when not. That it was never outside cannot be asked of a key that was brought in.
+        """
+        wanted: list[Criterion] = [(CKA_CLASS, CKO_PRIVATE_KEY)]
+        wanted += [(CKA_LABEL, label)] if label else []
+        wanted += [(CKA_ID, key_id)] if key_id else []
+
+        def find(session: Session) -> bytes:
+            handle = session.find_object(*wanted)
+            if handle is None:
+                raise UnknownKeyError("the token holds no such private key")
+            _require_guarded(session, handle, templates.ADOPTED_GUARDS)
+            found = session.read_attribute(handle, CKA_ID)
+            if not found:
+                raise UnknownKeyError("the key has no CKA_ID: give it one")
+            session.find_object((CKA_CLASS, CKO_PRIVATE_KEY), (CKA_ID, found))
+            return found
+
+        return self._run(find)
+
+    @property
+    def label(self) -> str:
+        """The token's label."""
+        return self._login.label
 
     def private_key_ids(self) -> list[bytes]:
         """The CKA_ID of every private key."""

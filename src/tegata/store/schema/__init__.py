@@ -45,6 +45,9 @@ from tegata.store.schema.revocation import crl_scope as crl_scope
 from tegata.store.schema.revocation import revocation as revocation
 from tegata.store.schema.revocation import revocation_release as revocation_release
 from tegata.store.schema.revocation import status_change as status_change
+from tegata.store.schema.take_over import foreign_serial as foreign_serial
+from tegata.store.schema.take_over import take_over as take_over
+from tegata.store.schema.take_over import take_over_entry as take_over_entry
 from tegata.store.schema.tenancy import audit_event as audit_event
 from tegata.store.schema.tenancy import audit_head as audit_head
 from tegata.store.schema.tenancy import data_key as data_key
