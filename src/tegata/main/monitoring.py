@@ -21,7 +21,7 @@ from tegata.kernel.scope import CANARY_TENANTS, PLATFORM_TENANT, platform_acts
 from tegata.main.bootstrap import ensure_tenant, ensure_token, write_private
 from tegata.main.composition import Platform
 from tegata.main.monitor import TOKEN_FILES
-from tegata.main.settings import MonitorMode
+from tegata.main.settings import MonitorMode, Settings
 from tegata.store import jobs
 from tegata.tenancy.model import Action
 
@@ -74,6 +74,13 @@ async def _ensure_certificate(platform: Platform, tenant: TenantId, issuer: Issu
         _LOG.info("no new certificate for %s: %s", tenant, problem.code)
 
 
+async def open_monitoring(platform: Platform, settings: Settings) -> Monitoring:
+    """What watches a platform, with all that it needs."""
+    if settings.monitor is not MonitorMode.OFF:
+        await ensure_canaries(platform, settings.data)
+    return Monitoring(platform, settings.monitor, settings.data)
+
+
 class Monitoring:
     """The watchdog of planted faults, the timetable of local probes, and the monitor."""
 
@@ -89,6 +96,11 @@ class Monitoring:
             platform.clock,
             platform.clock.now(),
         )
+
+    @property
+    def measures(self) -> bool:
+        """Whether promises are measured at all."""
+        return self._mode is not MonitorMode.OFF
 
     async def start(self) -> None:
         """Begin, when the doors are open and the context is written."""

@@ -24,10 +24,10 @@ from tegata.main.composition import Platform, compose
 from tegata.main.crl_watch import CrlWatch
 from tegata.main.listener import Listener, bind
 from tegata.main.log import LogRun, open_log, require_log
-from tegata.main.monitoring import Monitoring, ensure_canaries
+from tegata.main.monitoring import open_monitoring
 from tegata.main.orphans import report_orphans
 from tegata.main.restore import RestoreWatch, note_blocks, recover, replace_stale_lists
-from tegata.main.settings import Address, MonitorMode, Settings, SettingsError, require_safe
+from tegata.main.settings import Address, Settings, SettingsError, require_safe
 from tegata.main.signer_supervisor import SignerSupervisor
 from tegata.main.worker import StatusWatch, Upkeep, Worker
 from tegata.protocols.crl.endpoints import CrlDoor
@@ -78,11 +78,8 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     demo = await ensure_demo(platform, settings.data) if settings.demo else None
     log = await open_log(platform, settings, sockets.public_url)
     listeners = _listeners(platform, settings, sockets, tls.context, log.service)
-    measures = settings.monitor is not MonitorMode.OFF
-    if measures:
-        await ensure_canaries(platform, settings.data)
-    monitoring = Monitoring(platform, settings.monitor, settings.data)
-    worker = Worker(platform, _upkeep(platform, settings, tls), measures=measures)
+    monitoring = await open_monitoring(platform, settings)
+    worker = Worker(platform, _upkeep(platform, settings, tls), measures=monitoring.measures)
     restore = RestoreWatch(platform, stop)
     watches = StatusWatch(platform), restore, CrlWatch(platform, sockets.public_url, settings.data)
     for listener in listeners:
@@ -90,8 +87,7 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     worker.start()
     for watch in (*watches, log):
         await watch.start()
-    context = _context(settings.data, sockets, demo, log.service)
-    _write_context(settings.data / "context.json", context)
+    context = _write_context(settings.data, _context(settings.data, sockets, demo, log.service))
     await monitoring.start()
     (ready or _announce)(context)
     try:
@@ -319,10 +315,12 @@ def _context(data: Path, sockets: Sockets, demo: Demo | None, log: LogService) -
     return context
 
 
-def _write_context(file: Path, context: Context) -> None:
+def _write_context(data: Path, context: Context) -> Context:
+    file = data / "context.json"
     temporary = file.with_suffix(".new")
     temporary.write_text(json.dumps(context) + "\n")
     temporary.replace(file)
+    return context
 
 
 def _announce(context: Context) -> None:
