@@ -27,7 +27,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from bench.bulk import BulkFigure, bench_bulk
+from bench.card import bench_card
 from bench.crl import bench_crl
+from bench.identity import bench_statuses, bench_submissions, lines
 from bench.issuing import issue_plan, requests_for
 from bench.platform import Running, children, cpu_seconds, load, running
 from bench.preload import preload_postgres, preload_sqlite
@@ -236,6 +238,10 @@ def main() -> None:
             bench_softhsm(bench, folder)
         bench_postgres(bench, folder, chosen.certificates)
         crl = bench_crl(folder, chosen.certificates)
+        card = bench_card(folder, chosen.requests)
+        with running(folder / "identity") as run:
+            people = bench_submissions(run, chosen.requests)
+        people += bench_statuses(folder, chosen.certificates, 10 * chosen.requests)
     finally:
         shutil.rmtree(folder)
     report = {
@@ -245,12 +251,15 @@ def main() -> None:
         "figures": [asdict(figure) for figure in bench.figures],
         "crl": asdict(crl),
         "searches": [asdict(figure) for figure in bench.searches],
+        "identity": [asdict(figure) for figure in people],
+        "card": [asdict(figure) for figure in card],
         "bulk": [asdict(figure) for figure in bench.bulk],
     }
     target = Path("var/bench.json")
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(report, indent=2) + "\n")
     print("\n".join(_line(figure) for figure in bench.figures))
+    print(lines(people))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,8 @@ class Plan:
     expect: int
     tls_ca: str | None
     method: str = "POST"
+    # Where each body goes, if not all go to the URL.
+    targets: list[str] | None = None
 
 
 class _Run:
@@ -55,9 +57,12 @@ class _Run:
             ]
             return
         octets = [body.encode("latin-1") for body in plan.bodies]
-        first = f"{plan.method} {parts.path} HTTP/1.1\r\n{head}"
+        targets = plan.targets or [parts.path] * len(octets)
         self.messages = [
-            f"{first}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body for body in octets
+            f"{plan.method} {target} HTTP/1.1\r\n{head}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n".encode()
+            + body
+            for target, body in zip(targets, octets, strict=True)
         ]
 
     async def worker(self) -> None:

@@ -24,6 +24,8 @@ PLACES: Final[Mapping[str, tuple[str, ...]]] = {
     # System folders that are on the path of root only.
     "hostapd": ("usr/sbin/hostapd",),
     "krb5kdc": ("usr/sbin/krb5kdc",),
+    "pcscd": ("usr/sbin/pcscd",),
+    "vpcd": ("usr/lib/pcsc/drivers/serial/libifdvpcd.so",),
     "postgresql": ("usr/lib/postgresql/*/bin/initdb",),
 }
 

@@ -50,7 +50,7 @@ def test_every_printed_line_works_when_it_is_pasted_in_an_empty_folder(tmp_path:
         with quick_start(tmp_path, environment, CLOSING[language]) as lines:
             paste(lines, tmp_path / language, environment)
         printed[language] = lines
-        assert len(titles(lines)) == 6
+        assert len(titles(lines)) == 7
         assert all(is_japanese(title) == (language == "ja") for title in titles(lines))
     # The second run kept the data of the first, so only the ports differ.
     assert [words(line) for line in commands(printed["en"])] == [
@@ -71,6 +71,7 @@ def paste(lines: Sequence[str], empty: Path, environment: Mapping[str, str]) -> 
     assert good < revoked
     assert all("Response verify OK" in said[place] for place in (good, revoked))
     assert "Reason: keyCompromise" in said[revoked]
+    assert '"verdict": "verified"' in said[-1]
 
 
 @pytest.mark.parametrize(

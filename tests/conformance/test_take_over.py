@@ -32,6 +32,12 @@ require("openssl", "ran the CA, and asks about its certificates")
 require("softhsm2", "takes the key in")
 
 
+KEYS = {
+    "software": ("EC", "-pkeyopt", "ec_paramgen_curve:P-384"),
+    "token": ("RSA", "-pkeyopt", "rsa_keygen_bits:3072"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """A CA that was taken over: one certificate good, one revoked and published, one on hold, one
@@ -112,9 +118,9 @@ def authorise(platform: Running, old: OldCa, *key: str | Path, tenant: str = "te
     )  # fmt: skip
 
 
-def hand_over(platform: Running, old: OldCa, name: str) -> str:
+def hand_over(platform: Running, old: OldCa, name: str, kind: str = "issuing") -> str:
     begun = tegata(
-        platform, "ca", "take-over", "begin", name, "--kind", "issuing",
+        platform, "ca", "take-over", "begin", name, "--kind", kind,
         "--certificate", old.certificate,
     )  # fmt: skip
     issuer = str(begun["id"])
@@ -144,7 +150,7 @@ def taken(
     request: pytest.FixtureRequest, token: Token, tmp_path_factory: pytest.TempPathFactory
 ) -> Generator[Taken]:
     folder = tmp_path_factory.mktemp(request.param)
-    old = OldCa.make(folder / "ca", crl_number="2A")
+    old = OldCa.make(folder / "ca", crl_number="2A", key=KEYS[request.param])
     a_history(old)
     if request.param == "software":
         with running(folder) as platform:
@@ -313,3 +319,23 @@ def _check_pointed(taken: Taken) -> None:
     named = new.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
     (url,) = [each.value for one in named for each in one.full_name or ()]
     assert url.endswith("/2.crl")
+
+
+def test_a_root_that_was_taken_over_certifies_cas_after_a_start_too(tmp_path: Path) -> None:
+    old = OldCa.make(tmp_path / "ca", subject="/CN=Old Root")
+    a_history(old)
+    with running(tmp_path) as platform:
+        key = ("--key", old.encrypted_key, "--passphrase-file", old.passphrase)
+        authorise(platform, old, *key, "--kind", "root")
+        root = hand_over(platform, old, "Old Root", "root")
+    with running(tmp_path) as platform:
+        taken = Taken(platform, old, root, {})
+        below = ("--parent", root, "--kind", "issuing", "--subject", "commonName=New Issuing CA")
+        created = taken.tegata("ca", "create", "New Issuing CA", *below)
+        issued = platform.issue("new.example", issuer=created["id"])
+        path = ("-untrusted", issued.issuing, issued.leaf)
+        verified = run("openssl", "verify", "-CAfile", old.certificate, *path)
+        assert verified.endswith("OK\n")
+        assert taken.ocsp(old.folder / "good.old.example.pem") == "good"
+        assert taken.ocsp(issued.issuing) == "good"
+        assert "a root that was taken over" in refused(platform, "ca", "rekey", root)

@@ -32,6 +32,8 @@ class Load:
     """All that clients have asked of one data folder, over many runs of its server."""
 
     requests: list[Request] = field(default_factory=list)
+    # Checkpoints of the log that a stranger has seen.
+    checkpoints: list[bytes] = field(default_factory=list)
     under_way: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -47,6 +49,7 @@ class Load:
             client.start()
         told = len([each for each in self.requests if each.told is not None])
         kill.wait(seconds)
+        self.checkpoints.append(server.public.get("/log/checkpoint").body)
         place = self._place(server)
         server.kill()
         kill.set()

@@ -22,7 +22,15 @@ from cryptography.x509 import ocsp
 from tegata.kernel.event import NO_PREVIOUS
 from tests.crash.load import Load, Request
 from tests.journeys.conftest import ENGINES, database_options
-from tests.journeys.platform import Caller, Json, Server, Tenant, spawn, start
+from tests.journeys.log import (
+    checkpoint_of,
+    entries_of,
+    entry_of,
+    root_of,
+    sequenced,
+    verified,
+)
+from tests.journeys.platform import Caller, Json, Server, Tenant, eventually, spawn, start
 from tests.journeys.status import chain_of, crl_number, crl_of, status_of
 
 RUNS = int(os.environ.get("TEGATA_CRASH_RUNS", "4"))
@@ -102,6 +110,7 @@ def _require_kept(server: Server, load: Load, number: int) -> int:
     for request in load.requests[-ASKED:]:
         _require_status(server, demo, request)
     _require_record(demo.caller)
+    _require_log(server, demo, load)
     if not load.requests:
         return number
     authority = chain_of(body_of(load.requests[0]))[0]
@@ -127,6 +136,21 @@ def _require_status(server: Server, demo: Tenant, request: Request) -> None:
     assert told is (
         ocsp.OCSPCertStatus.REVOKED if request.revoke_told else ocsp.OCSPCertStatus.GOOD
     )
+
+
+def _require_log(server: Server, demo: Tenant, load: Load) -> None:
+    """Every event has its one leaf, and no checkpoint that anybody saw is untrue now."""
+    events = sequenced(demo)
+    eventually(lambda: verified(server, checkpoint_of(server))[0] > events[-1]["index"])
+    load.checkpoints.append(checkpoint_of(server))
+    size, _root = verified(server, load.checkpoints[-1])
+    entries = entries_of(server, size)
+    assert len(set(entries)) == size
+    assert [entries[event["index"]] for event in events] == [entry_of(event) for event in events]
+    leaves = [hashlib.sha256(b"\0" + entry).digest() for entry in entries]
+    for note in load.checkpoints:
+        seen, root = verified(server, note)
+        assert root_of(leaves[:seen]) == root
 
 
 def _require_record(caller: Caller) -> None:

@@ -43,5 +43,8 @@ class PlainSealer:
             raise ValueError("sealed for another context")
         return sealed[len(bound) :]
 
+    def pseudonym(self, octets: bytes, context: str) -> bytes:
+        return hashlib.sha256(context.encode() + b"\x00" + octets).digest()
+
     def _bound(self, context: str) -> bytes:
         return hashlib.sha256(context.encode()).digest()

@@ -12,6 +12,8 @@ import psycopg
 import pytest
 
 from tegata.kernel.signing import DataKeyKind
+from tegata.outbound.system import SystemClock
+from tegata.sandbox.personas import Sandbox
 from tegata.store import jobs
 from tegata.store.discovery import Holdings, discover_postgres, discover_sqlite
 from tegata.store.inventory import (
@@ -84,6 +86,8 @@ def test_every_kind_of_job_is_a_queue_of_the_inventory_and_the_reverse(demo: Ser
 def test_every_file_that_a_running_demo_keeps_is_in_the_inventory_and_the_reverse(
     demo: Server,
 ) -> None:
+    # The sandbox makes its folder when it is first asked.
+    Sandbox(demo.data / "sandbox", SystemClock()).cabinet.first_day()
     kept = {path.name for path in demo.data.iterdir()}
     assert kept - set(FOLDERS) == set()
     # No operator gave anybody a key, and its promises are not measured.

@@ -11,7 +11,11 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
+from tegata.agent.problems import TEXTS as CARD_PROBLEMS
+from tegata.agent.problems import CardCode
+from tegata.agent.wording import SAID
 from tegata.compliance.wording import REASON_TEXTS
+from tegata.identity.reasons import TEXTS as REASONS
 from tegata.kernel.wording import LANGUAGES, choose_language, translate
 from tegata.main import quickstart
 from tegata.profiles.document_errors import MESSAGES
@@ -26,6 +30,7 @@ TRANSLATED = [language for language in LANGUAGES if language != "en"]
 CONTEXT: dict[str, str | bool] = {
     "ready": True, "api": "https://localhost:1", "public": "http://localhost:2",
     "tls_ca": "/tls/ca.pem", "token_file": "/demo.token", "tenant": "ten_x", "issuer": "iss_x",
+    "sandbox": "/data/sandbox",
 }  # fmt: skip
 
 
@@ -97,6 +102,23 @@ def test_every_text_of_the_repository_is_translated(language: str) -> None:
     assert [text for text in texts if translate(text, language) == text] == []
 
 
+def verdict_texts() -> set[str]:
+    """What a verdict says, and advises."""
+    return {text for each in REASONS.values() for text in (each.text, each.advice) if text}
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_everything_that_a_verdict_says_is_translated(language: str) -> None:
+    texts = verdict_texts()
+    assert [text for text in texts if translate(text, language) == text] == []
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_everything_that_the_card_agent_says_is_translated(language: str) -> None:
+    assert {*CARD_PROBLEMS} == {*CardCode}
+    assert [text for text in SAID if translate(text, language) == text] == []
+
+
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_every_text_of_the_trust_centre_is_translated(language: str) -> None:
     texts = (*PAGE_TEXTS, *REASON_TEXTS)
@@ -107,6 +129,7 @@ def test_every_text_of_the_trust_centre_is_translated(language: str) -> None:
 def test_the_catalogue_has_no_text_that_nobody_says(language: str) -> None:
     pages = {*TEXTS, *STATE_TEXTS, *PAGE_TEXTS, *REASON_TEXTS}
     said = problem_titles() | quick_start_titles() | document_texts() | set(NOTICE_TEXTS) | pages
+    said |= verdict_texts() | set(SAID)
     assert keys(language) - said == set()
 
 

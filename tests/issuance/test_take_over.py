@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from tegata.issuance.model import Issuer
+from tegata.issuance.model import Issuer, LinkKind
 from tegata.issuance.taken import NewTakeOver, TakeOver
 from tegata.kernel.ids import TenantId
 from tegata.kernel.problem import Problem, ProblemCode
@@ -279,6 +279,29 @@ async def test_a_ca_that_cannot_go_on_is_refused(
     assert says in found[1]
 
 
+async def test_a_subordinate_ca_is_taken_over_with_those_above_it() -> None:
+    world = await a_world()
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = OLD._builder(a_name("Below"), 77, 900).public_key(key.public_key())
+    builder = builder.add_extension(x509.BasicConstraints(True, 0), critical=True)
+    der = builder.sign(OLD.key, hashes.SHA256()).public_bytes(Encoding.DER)
+    world.signer.authorised[spki(key)] = key
+    for chain, says in (((der,), "reach a root"), ((der, Elsewhere().der), "does not verify")):
+        code, detail = await refusal(
+            begin(world, NewTakeOver("Below", KeyPurpose.ISSUING_CA, chain))
+        )
+        assert code is ProblemCode.ISSUER_CERTIFICATE_REFUSED
+        assert says in detail
+    above = NewTakeOver("Below", KeyPurpose.SUBORDINATE_CA, (der, OLD.der))
+    assert "leaves no room" in (await refusal(begin(world, above)))[1]
+    begun = await begin(world, NewTakeOver("Below", KeyPurpose.ISSUING_CA, (der, OLD.der), None, 3))
+    index = b"V\t271123035008Z\t\t1000\tunknown\t/CN=x\n"
+    await world.take_overs.add_index(world.scope, begun.id, parts(index), DIGEST)
+    issuer = await complete(world)
+    assert issuer.chain == (der, OLD.der)
+    assert [each for owner, each, _place in world.tables.issuer_certificates] == [LinkKind.ABOVE]
+
+
 async def test_a_ca_that_is_here_is_not_taken_over_again() -> None:
     world = await a_world()
     await hand_in(world)
@@ -361,6 +384,22 @@ async def test_nothing_is_completed_before_it_is_known_what_is_revoked() -> None
     completing = world.take_over_work.complete(world.scope, begun.id, DIGEST)
     code, detail = await refusal(completing)
     assert (code, "CRL number" in detail) == (ProblemCode.TAKE_OVER_REFUSED, True)
+
+
+async def test_an_index_that_broke_off_must_come_again() -> None:
+    world = await a_world()
+    await hand_in(world)
+    (taken,) = await world.take_overs.list(world.scope)
+    lines = [b"V\t271123035008Z\t\t%x\tunknown\t/CN=x\n" % n for n in range(1, BATCH + 2)]
+
+    async def adding(*octets: bytes) -> TakeOver:
+        return await world.take_overs.add_index(world.scope, taken.id, parts(*octets), DIGEST)
+
+    assert (await refusal(adding(*lines, b"torn")))[0] is ProblemCode.TAKE_OVER_REFUSED
+    completing = world.take_over_work.complete(world.scope, taken.id, DIGEST)
+    assert (await refusal(completing))[0] is ProblemCode.TAKE_OVER_REFUSED
+    assert (await adding(*lines)).told
+    await complete(world)
 
 
 async def test_what_is_being_completed_takes_nothing_more_and_is_not_cancelled() -> None:

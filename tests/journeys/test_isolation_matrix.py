@@ -7,6 +7,7 @@ what the first was refused stands in its own record.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import ssl
@@ -14,11 +15,15 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from cryptography import x509
 
+from tegata.outbound.system import SystemClock
 from tegata.protocols.rest.application import OPERATIONS
+from tegata.sandbox.people import Kind
+from tegata.sandbox.personas import Sandbox
 from tests.journeys.platform import (
     TEGATA,
     Answer,
@@ -42,6 +47,17 @@ REFUSED = {400, 401, 403, 404, 405, 422}
 Route = tuple[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody whom the victim has verified."""
+
+    session: str
+    undecided: str
+    user: str
+    record: str
+    consent: str
+
+
 @dataclass(frozen=True)
 class Victim:
     """The other tenant, and what it has."""
@@ -53,6 +69,7 @@ class Victim:
     bounded: Json
     key: str
     bulk: str
+    person: Person
     take_over: str
 
     @property
@@ -78,6 +95,7 @@ class Victim:
             self.tenant.id, self.tenant.name, self.tenant.issuer, self.root,
             self.good["id"], self.good["serial"], self.revoked["id"], self.revoked["serial"],
             self.bounded["id"], self.bounded["name"], self.bulk, token_id(self.token),
+            self.person.session, self.person.user, self.person.record, self.person.consent,
             "victim.example.test",
         )  # fmt: skip
 
@@ -429,6 +447,36 @@ def set_notices(world: World) -> Iterator[Attempt]:
     yield Attempt("PUT", "/v1/expiry-notices", None, {"addresses": []})
 
 
+def declare_purpose(world: World) -> Iterator[Attempt]:
+    body = {"text": "x", "tenant": world.victim.tenant.id}
+    yield Attempt("PUT", "/v1/identity/purposes/victims", "request.unknown-field", body)
+    yield Attempt("PUT", "/v1/identity/purposes/Victims", "purpose.refused", {"text": "x"})
+
+
+def open_session(world: World) -> Iterator[Attempt]:
+    body = {
+        "kind": "auth", "purpose": "victims", "relying_party": "x",
+        "origin": "https://example.test",
+    }  # fmt: skip
+    yield Attempt("POST", "/v1/identity/sessions", "purpose.unknown", body)
+    tenant = {**body, "tenant": world.victim.tenant.id}
+    yield Attempt("POST", "/v1/identity/sessions", "request.unknown-field", tenant)
+
+
+def of_session(
+    method: str, tail: str = "", body: object = None
+) -> Callable[[World], Iterator[Attempt]]:
+    """The victim's own sessions: a decided one, and one that waits to be signed."""
+
+    def attempts(world: World) -> Iterator[Attempt]:
+        person = world.victim.person
+        for identifier in (person.session, person.undecided, person.record, "ivs_x"):
+            target = f"/v1/identity/sessions/{identifier}{tail}"
+            yield Attempt(method, target, "session.unknown", body)
+
+    return attempts
+
+
 def of_controls(method: str, tail: str) -> Callable[[World], Iterator[Attempt]]:
     """What the operator reads and measures of its promises."""
 
@@ -440,6 +488,63 @@ def of_controls(method: str, tail: str) -> Callable[[World], Iterator[Attempt]]:
 
 def submit_evidence(_world: World) -> Iterator[Attempt]:
     yield Attempt("POST", "/v1/evidence", "authorization.denied", {"probe": "isolation.routes"})
+
+
+def of_record(
+    method: str, tail: str = "", body: object = None
+) -> Callable[[World], Iterator[Attempt]]:
+    """The victim's own confirmation record."""
+
+    def attempts(world: World) -> Iterator[Attempt]:
+        for identifier in (world.victim.person.record, world.victim.person.session):
+            target = f"/v1/identity/records/{identifier}{tail}"
+            yield Attempt(method, target, "record.unknown", body)
+
+    return attempts
+
+
+def export_records(world: World) -> Iterator[Attempt]:
+    for query in ("case=victims-case", f"case=victims-case&after={world.victim.person.record}"):
+        yield Attempt("GET", f"/v1/identity/records?{query}", None)
+
+
+def check_status(world: World) -> Iterator[Attempt]:
+    for method in ("ocsp", "crl"):
+        body = {"users": [world.victim.person.user], "status": method}
+        yield Attempt("POST", "/v1/identity/status-checks", "user.unknown", body)
+    yield Attempt("POST", "/v1/identity/status-checks", None, {})
+
+
+def obtain_consent(world: World) -> Iterator[Attempt]:
+    body = {
+        "session": world.victim.person.session, "text": "x", "certificate": "MAA=",
+        "signature": "MAA=",
+    }  # fmt: skip
+    yield Attempt("POST", "/v1/identity/consents", "session.unknown", body)
+
+
+def of_consent(method: str, tail: str = "") -> Callable[[World], Iterator[Attempt]]:
+    """The consent that the victim obtained."""
+
+    def attempts(world: World) -> Iterator[Attempt]:
+        target = f"/v1/identity/consents/{world.victim.person.consent}{tail}"
+        yield Attempt(method, target, "consent.unknown")
+
+    return attempts
+
+
+def set_watch(world: World) -> Iterator[Attempt]:
+    body = {"url": "https://example.test/", "tenant": world.victim.tenant.id}
+    yield Attempt("PUT", "/v1/identity/watch", "request.unknown-field", body)
+
+
+def of_watch(method: str) -> Callable[[World], Iterator[Attempt]]:
+    """The victim watches; the sender does not."""
+
+    def attempts(_world: World) -> Iterator[Attempt]:
+        yield Attempt(method, "/v1/identity/watch", "watch.unknown")
+
+    return attempts
 
 
 CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
@@ -493,6 +598,32 @@ CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
     ("POST", "/v1/tenants/{tenant}/resume-issuance"): change_tenant("resume-issuance"),
     ("GET", "/v1/expiry-notices"): list_own("/v1/expiry-notices"),
     ("PUT", "/v1/expiry-notices"): set_notices,
+    ("PUT", "/v1/identity/purposes/{purpose}"): declare_purpose,
+    ("GET", "/v1/identity/purposes"): list_own("/v1/identity/purposes"),
+    ("POST", "/v1/identity/sessions"): open_session,
+    ("GET", "/v1/identity/sessions/{session}"): of_session("GET"),
+    ("POST", "/v1/identity/sessions/{session}/submission"): of_session(
+        "POST", "/submission", {"certificate": "MAA=", "signature": "MAA="}
+    ),
+    ("POST", "/v1/identity/sessions/{session}/attributes"): of_session("POST", "/attributes"),
+    ("POST", "/v1/identity/sessions/{session}/match"): of_session(
+        "POST", "/match", {"claims": {"name": "x"}}
+    ),
+    ("POST", "/v1/identity/sessions/{session}/age"): of_session("POST", "/age", {"years": 18}),
+    ("POST", "/v1/identity/status-checks"): check_status,
+    ("GET", "/v1/identity/records"): export_records,
+    ("GET", "/v1/identity/records/{record}"): of_record("GET"),
+    ("POST", "/v1/identity/records/{record}/contract-end"): of_record(
+        "POST", "/contract-end", {"ended_at": "2026-01-01T00:00:00Z"}
+    ),
+    ("PUT", "/v1/identity/records/{record}/hold"): of_record("PUT", "/hold", {"held": True}),
+    ("POST", "/v1/identity/consents"): obtain_consent,
+    ("GET", "/v1/identity/consents/{consent}"): of_consent("GET"),
+    ("POST", "/v1/identity/consents/{consent}/withdraw"): of_consent("POST", "/withdraw"),
+    ("POST", "/v1/identity/consents/{consent}/attributes"): of_consent("POST", "/attributes"),
+    ("PUT", "/v1/identity/watch"): set_watch,
+    ("GET", "/v1/identity/watch"): of_watch("GET"),
+    ("DELETE", "/v1/identity/watch"): of_watch("DELETE"),
     ("GET", "/v1/profiles"): list_own("/v1/profiles"),
     ("GET", "/v1/profiles/{profile}"): of_profile("GET"),
     ("GET", "/v1/profiles/{profile}/versions"): of_profile("GET", "/versions"),
@@ -565,8 +696,39 @@ def victim(server: Server) -> Victim:
     )  # fmt: skip
     bulk = sent.good(202)["id"]
     eventually(lambda: tenant.caller.get(f"/v1/bulk/{bulk}").good()["state"] == "done")
+    person = verified_person(server, tenant.caller)
     taken = begin_take_over(server, tenant)
-    return Victim(tenant, root, good, revoked, bounded.good(201), "isolation", bulk, taken)
+    made = bounded.good(201)
+    return Victim(tenant, root, good, revoked, made, "isolation", bulk, person, taken)
+
+
+def verified_person(server: Server, caller: Caller) -> Person:
+    """Somebody with a record and a consent, and a session that nobody has signed yet."""
+    body = {"text": "x", "attributes": ["name"]}
+    caller.call("PUT", "/v1/identity/purposes/victims", body).good()
+    sandbox = Sandbox(Path(server.context["sandbox"]), SystemClock())
+    held = sandbox.persona("ordinary").held(Kind.SIGN)
+    assert held is not None
+    text = "consent"
+    asked = {
+        "kind": "sign", "purpose": "victims", "relying_party": "x", "case": "victims-case",
+        "origin": "https://example.test", "document": hashlib.sha256(text.encode()).hexdigest(),
+    }  # fmt: skip
+    undecided = caller.post("/v1/identity/sessions", asked).good(201)["id"]
+    session = caller.post("/v1/identity/sessions", asked).good(201)
+    signed = {
+        "certificate": base64.b64encode(held.der).decode(),
+        "signature": base64.b64encode(held.sign(base64.b64decode(session["intent"]))).decode(),
+    }
+    path = f"/v1/identity/sessions/{session['id']}/submission"
+    decided = caller.post(path, signed).good()
+    given = {"session": session["id"], "text": text, **signed}
+    consent = caller.post("/v1/identity/consents", given).good(201)
+    watch = {"url": "https://victim.example.test/", "hours": 24}
+    caller.call("PUT", "/v1/identity/watch", watch).good()
+    # The watch's first run is an event of its own: it must be there before.
+    eventually(lambda: "identity:watch:run" in {fact["action"] for fact in caller.facts()} or None)
+    return Person(session["id"], undecided, decided["user"], decided["record"], consent["id"])
 
 
 def begin_take_over(server: Server, tenant: Tenant) -> str:
@@ -788,8 +950,12 @@ def tricks(route: Route, world: World) -> Iterator[Attempt]:
         "tenant": tenant,
         "profile": "victims-own",
         "bulk": world.victim.bulk,
-        "take_over": world.victim.take_over,
         "sequence": str(10**9),
+        "purpose": "victims",
+        "session": world.victim.person.session,
+        "record": world.victim.person.record,
+        "consent": world.victim.person.consent,
+        "take_over": world.victim.take_over,
         "control": "isolation",
     }
     identifier = victims[name]

@@ -15,6 +15,7 @@ from tests.journeys.requests import make_csr
 from tests.journeys.status import chain_of
 
 TENANT_ACTIONS = {
+    "identity.attributes", "identity.manage", "identity.records", "identity.verify",
     "bulk.manage", "certificates.issue", "certificates.read", "certificates.revoke", "events.read",
     "issuance.stop", "issuers.manage", "issuers.read", "notices.manage", "profiles.manage",
     "profiles.read", "refused-keys.manage", "tokens.manage",

@@ -66,7 +66,8 @@ def test_a_certificate_is_read_whatever_hash_its_ca_used(
 
 def test_names_of_kinds_that_are_not_searched_for_are_passed_over() -> None:
     names = (
-        x509.DNSName("a.example"),
+        x509.DNSName("A.Example"),
+        x509.UniformResourceIdentifier("http://a.example/" + "x" * 3000),
         x509.DirectoryName(SUBJECT),
         x509.RegisteredID(x509.ObjectIdentifier("1.2.3")),
         x509.DNSName("a.example"),

@@ -24,9 +24,9 @@ from tegata.kernel.signing import (
     DataKeyKind,
     KeyAlgorithm,
     KeyPurpose,
-    Sealer,
     SignatureAlgorithm,
     SigningKey,
+    TenantSecret,
 )
 from tegata.pkix.name_constraints import constraint_base
 from tegata.pkix.policy_extensions import CertificatePolicy, NameConstraints
@@ -47,7 +47,7 @@ ISSUER = IssuerId("iss_issuing")
 
 
 class _Keys:
-    async def sealer(self, tenant: TenantId, kind: DataKeyKind) -> Sealer:
+    async def sealer(self, tenant: TenantId, kind: DataKeyKind) -> TenantSecret:
         return PlainSealer()
 
 

@@ -27,7 +27,7 @@ from tegata.compliance.service import EvidenceService, compliance_scope
 from tegata.kernel.ids import IssuerId, TenantId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import CANARY_TENANTS, platform_acts
-from tegata.kernel.signing import DataKeyKind, Sealer
+from tegata.kernel.signing import DataKeyKind, TenantSecret
 from tegata.store.database import Database
 from tegata.store.disk import DiskReserve
 from tegata.store.ground import (
@@ -52,7 +52,7 @@ WORKER = Collector("here", "worker", Independence.SELF)
 class Keys:
     """Data keys that hide nothing, and bind what they seal to its place."""
 
-    async def sealer(self, tenant: TenantId, kind: DataKeyKind) -> Sealer:
+    async def sealer(self, tenant: TenantId, kind: DataKeyKind) -> TenantSecret:
         return PlainSealer()
 
 

@@ -27,9 +27,9 @@ from tegata.kernel.signing import (
     DataKeyKind,
     KeyAlgorithm,
     KeyPurpose,
-    Sealer,
     SignatureAlgorithm,
     SigningKey,
+    TenantSecret,
 )
 from tegata.pkix.certificate import assemble
 from tegata.pkix.crl import RevocationReason
@@ -59,7 +59,7 @@ HOLD = RevocationReason.CERTIFICATE_HOLD
 
 
 class _Keys:
-    async def sealer(self, tenant: TenantId, kind: DataKeyKind) -> Sealer:
+    async def sealer(self, tenant: TenantId, kind: DataKeyKind) -> TenantSecret:
         return PlainSealer()
 
 

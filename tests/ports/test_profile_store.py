@@ -12,7 +12,7 @@ import pytest
 from tegata.kernel.ids import IssuerId, TenantId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope, platform_acts
-from tegata.kernel.signing import DataKeyKind, Sealer
+from tegata.kernel.signing import DataKeyKind, TenantSecret
 from tegata.registration.model import ProfileVersion
 from tegata.store.database import Database
 from tegata.store.disk import DiskReserve
@@ -33,7 +33,7 @@ NOW = datetime(2026, 7, 1, tzinfo=UTC)
 class Keys:
     """Data keys that seal nothing."""
 
-    async def sealer(self, tenant: TenantId, kind: DataKeyKind) -> Sealer:
+    async def sealer(self, tenant: TenantId, kind: DataKeyKind) -> TenantSecret:
         return PlainSealer()
 
 

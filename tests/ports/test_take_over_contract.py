@@ -19,9 +19,9 @@ from tegata.kernel.signing import (
     DataKeyKind,
     KeyAlgorithm,
     KeyPurpose,
-    Sealer,
     SignatureAlgorithm,
     SigningKey,
+    TenantSecret,
 )
 from tegata.pkix.crl import RevocationReason, entry_serial
 from tegata.pkix.names import GeneralName, GeneralNameKind
@@ -54,7 +54,7 @@ SERIALS = (0, 1, 0x7F << 152, (1 << 160) - 1, 0x01_0001 << 128 | 5, 0x01_7FFF <<
 
 
 class _Keys:
-    async def sealer(self, tenant: TenantId, kind: DataKeyKind) -> Sealer:
+    async def sealer(self, tenant: TenantId, kind: DataKeyKind) -> TenantSecret:
         return PlainSealer()
 
 
@@ -102,6 +102,17 @@ async def test_a_take_over_is_its_tenants_and_moves_from_where_it_was(database: 
             unit.move_take_over(begun, moved)
             await expect(unit.commit(), code)
     assert await store.find_take_over(TANUKI, ISSUER) == moved
+
+
+async def test_a_ca_is_taken_over_once_at_a_time(database: Database) -> None:
+    store = a_store(database)
+    begun = await begin(store)
+    again = replace(begun, id=IssuerId("iss_again"), key=replace(begun.key, id=KeyId("key_again")))
+    async with store.open_unit(TANUKI) as unit:
+        unit.add_signing_key(again.key, NOW)
+        unit.add_take_over(again)
+        await expect(unit.commit(), ProblemCode.CONFLICT)
+    assert list(await store.list_take_overs(TANUKI)) == [begun]
 
 
 async def expect(commit: object, code: ProblemCode | None) -> None:

@@ -57,7 +57,7 @@ class Desk:
         digest = hashlib.sha256(spki(key)).hexdigest()
         octets = (given or key).private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         sealed = self.sealer.seal(octets, sealed_context(tenant, digest))
-        word = Authorisation(tenant, digest, NOW + timedelta(days=days))
+        word = Authorisation(tenant, "issuing-ca", digest, NOW + timedelta(days=days))
         word.sealed = base64.b64encode(sealed).decode()
         return write_authorisation(self.folder, word)
 
@@ -157,6 +157,15 @@ def code_of_unknown(refused: tuple[ProblemCode, str]) -> tuple[ProblemCode, str]
     )
 
 
+def test_a_key_is_adopted_as_what_the_word_says(desk: Desk) -> None:
+    key = a_key()
+    desk.authorise(key)
+    refused = code_of(desk, key, purpose=KeyPurpose.ROOT_CA)
+    assert (refused[0], "authorised as issuing-ca" in refused[1]) == (
+        ProblemCode.KEY_NOT_AUTHORISED, True,
+    )  # fmt: skip
+
+
 def test_a_word_ends_by_itself(desk: Desk) -> None:
     key = a_key()
     desk.authorise(key, days=-1)
@@ -214,7 +223,8 @@ def test_a_key_has_one_word(desk: Desk) -> None:
 
 def test_a_software_signer_has_no_handles(desk: Desk) -> None:
     key = a_key()
-    word = Authorisation(TENANT, hashlib.sha256(spki(key)).hexdigest(), NOW + timedelta(days=1))
+    digest = hashlib.sha256(spki(key)).hexdigest()
+    word = Authorisation(TENANT, "issuing-ca", digest, NOW + timedelta(days=1))
     word.key = "pkcs11:object=old-ca"
     write_authorisation(desk.folder, word)
     assert code_of(desk, key)[0] is ProblemCode.TAKE_OVER_REFUSED

@@ -17,8 +17,8 @@ from tegata.kernel.signing import (
     DataKeyKind,
     KeyAlgorithm,
     KeyPurpose,
-    Sealer,
     SigningKey,
+    TenantSecret,
     choose_signature_algorithm,
 )
 from tegata.signers import messages
@@ -55,7 +55,7 @@ _PLACES = Statement(
 class PlainKeys:
     """Data keys that hide nothing."""
 
-    async def sealer(self, tenant: TenantId, kind: DataKeyKind) -> Sealer:
+    async def sealer(self, tenant: TenantId, kind: DataKeyKind) -> TenantSecret:
         return PlainSealer()
 
 

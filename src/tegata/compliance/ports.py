@@ -33,7 +33,7 @@ class ComplianceUnit(Protocol):
         """Record an event in the same transaction."""
         ...
 
-    def add_record(self, record: Record) -> None:
+    def add_evidence(self, record: Record) -> None:
         """Keep a record; the unit conflicts when its number is taken."""
         ...
 
@@ -67,7 +67,7 @@ class ComplianceStore(Protocol):
         """What stands for every probe."""
         ...
 
-    async def list_records(
+    async def list_evidence(
         self, scope: TenantScope, probe: str, before: int, limit: int
     ) -> Sequence[Record]:
         """Records of a probe, newest first, those numbered below `before`.

@@ -60,7 +60,7 @@ class EvidenceService:
         """Records of a probe, newest first."""
         find_probe(probe)
         many = min(limit, HISTORY_MAXIMUM)
-        return await self.store.list_records(compliance_scope(), probe, before, many)
+        return await self.store.list_evidence(compliance_scope(), probe, before, many)
 
     async def collect(self, observation: Observation, collector: Collector) -> Verdict | None:
         """Judge and keep what a probe saw; the verdict, or None where no look was complete.
@@ -134,7 +134,7 @@ class EvidenceService:
         standing: Standing,
         record: Record,
     ) -> Standing:
-        unit.add_record(record)
+        unit.add_evidence(record)
         unit.audit(_event(scope, f"compliance:{record.kind}:record", record))
         following = advance(standing, record)
         if following.breached_since is not None and standing.breached_since is None:

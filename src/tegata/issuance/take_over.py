@@ -154,7 +154,8 @@ class TakeOverService:
             unit.move_take_over(take_over, moved)
             for each in new.values():
                 unit.stage_certificate(take_over.id, each.serial, each.der, profile)
-            private = {"certificates": str(len(new)), "profile": profile}
+            octets = hashlib.sha256(b"".join(each.der for each in new.values())).hexdigest()
+            private = {"certificates": str(len(new)), "profile": profile, "digest": octets}
             unit.audit(take_over_event(scope, "add-certificates", take_over.id, digest, private))
             await unit.commit()
         return moved
@@ -171,7 +172,9 @@ class TakeOverService:
             for entry in reader.feed(part):
                 batch.append(entry)
                 if len(batch) == self.batch:
-                    take_over = await self._tell_index(scope, take_over, batch, take_over, digest)
+                    # What breaks off was not told whole: it must come again.
+                    after = replace(take_over, told=False)
+                    take_over = await self._tell_index(scope, take_over, batch, after, digest)
                     batch = []
         batch += reader.close()
         last = replace(take_over, told=True)
@@ -203,7 +206,8 @@ class TakeOverService:
             revocation = TakenRevocation(entry.revoked_at, entry.reason, entry.invalid_since)
             batch.append((entry.serial, None, revocation))
             if len(batch) == self.batch:
-                take_over = await self._tell(scope, take_over, batch, take_over, "add-crl", digest)
+                after = replace(take_over, told=False)
+                take_over = await self._tell(scope, take_over, batch, after, "add-crl", digest)
                 batch = []
         # With the last batch the list is told whole.
         point = crl.point or take_over.point

@@ -55,6 +55,8 @@ class TakeOverWork:
             raise _refused("hand in the CA's last list, or its index: what is revoked?")
         if take_over.crl_number is None:
             raise _refused("say the CA's last CRL number: lists go on above it")
+        if await self.store.is_issuer_key(take_over.key.public_key):
+            raise Problem(ProblemCode.ISSUER_EXISTS, "a CA with this key is here already")
         now = self.clock.now()
         if _end_of(take_over) < now:
             raise Problem(ProblemCode.ISSUER_CERTIFICATE_REFUSED, "the CA has expired meanwhile")

@@ -135,6 +135,19 @@ class Sealer(Protocol):
         ...
 
 
+class Pseudonymiser(Protocol):
+    """Makes pseudonyms under a secret of one tenant, derived from its data key."""
+
+    def pseudonym(self, octets: bytes, context: str) -> bytes:
+        """32 octets that depend on the octets, the context and the secret, and tell nothing of
+        the octets without it."""
+        ...
+
+
+class TenantSecret(Sealer, Pseudonymiser, Protocol):
+    """A tenant's data key in use, for both."""
+
+
 class RefusalGround(StrEnum):
     """Why a key must not be certified."""
 

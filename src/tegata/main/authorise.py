@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from tegata.kernel.signing import KeyPurpose
 from tegata.outbound.system import SystemClock, SystemRandomness
 from tegata.pkix.certificate import parse_certificate, parse_tbs_certificate
 from tegata.pkix.der import DerError
@@ -39,6 +40,11 @@ from tegata.signers.adoption import (
 from tegata.signers.sealing import RecordSealer, load_sealing_key
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_PURPOSES = {
+    "root": KeyPurpose.ROOT_CA,
+    "subordinate": KeyPurpose.SUBORDINATE_CA,
+    "issuing": KeyPurpose.ISSUING_CA,
+}
 _NOT_FOUND = "no certificate in the file"
 
 
@@ -46,6 +52,13 @@ _NOT_FOUND = "no certificate in the file"
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--tenant", required=True, help="The id of the tenant that may have the key.")
 @click.option("--certificate", type=_FILE, required=True, help="The CA's certificate.")
+@click.option(
+    "--kind",
+    type=click.Choice(list(_PURPOSES)),
+    default="issuing",
+    show_default=True,
+    help="What the key may sign: issuing, certificates of end entities; else, of CAs.",
+)
 @click.option("--key-uri", help="A key in the token: a PKCS #11 URI with object=, id= or both.")
 @click.option("--key", type=_FILE, help="A software key: an encrypted PKCS #8 file.")
 @click.option("--passphrase-file", type=_FILE, help="Its passphrase; asked for if left out.")
@@ -56,6 +69,7 @@ def authorise_key_command(
     data: Path,
     tenant: str,
     certificate: Path,
+    kind: str,
     key_uri: str | None,
     key: Path | None,
     passphrase_file: Path | None,
@@ -78,7 +92,8 @@ def authorise_key_command(
             return
         if (key is None) == (key_uri is None):
             raise click.UsageError("give one of --key-uri and --key")
-        word = Authorisation(tenant, digest, SystemClock().now() + timedelta(days=days))
+        until = SystemClock().now() + timedelta(days=days)
+        word = Authorisation(tenant, _PURPOSES[kind], digest, until)
         if key_uri is not None:
             parse_key_uri(key_uri)
             word.key = key_uri
@@ -88,9 +103,8 @@ def authorise_key_command(
         path = write_authorisation(data / FOLDER, word)
     except (ValueError, OSError) as error:
         raise click.ClickException(str(error)) from error
-    until = word.until.isoformat(timespec="seconds")
-    click.echo(json.dumps({"tenant": tenant, "spki_sha256": digest, "until": until,
-                           "file": str(path)}))  # fmt: skip
+    told = {"tenant": tenant, "kind": kind, "spki_sha256": digest, "file": str(path)}
+    click.echo(json.dumps({**told, "until": word.until.isoformat(timespec="seconds")}))
 
 
 def _public_key(certificate: Path) -> bytes:

@@ -16,11 +16,13 @@ _SERVER = "tegata.main.server_commands"
 _SERVER_COMMANDS = {
     "authorise-key": ("tegata.main.authorise", "authorise_key_command"),
     "backup": (_SERVER, "backup_command"),
+    "card": ("tegata.agent.commands", "card_group"),
     "crl-check": ("tegata.main.crl_checker", "crl_check_command"),
     "key-list": (_SERVER, "key_list_command"),
     "restore": (_SERVER, "restore_command"),
     "monitor": ("tegata.main.monitor", "monitor_command"),
     "run": (_SERVER, "run_command"),
+    "sandbox": ("tegata.main.sandbox_commands", "sandbox_group"),
     "serve": (_SERVER, "serve_command"),
 }
 

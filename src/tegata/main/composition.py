@@ -16,6 +16,7 @@ from tegata.compliance.controls import PROBES
 from tegata.compliance.model import Collector, Independence, Tool
 from tegata.compliance.reading import PaperService
 from tegata.compliance.service import EvidenceService
+from tegata.identity.services import IdentityServices
 from tegata.issuance.authorities import AuthorityService
 from tegata.issuance.gate import IssuanceGate
 from tegata.issuance.hierarchy import RESPONDER_RENEWAL, HierarchyService
@@ -26,6 +27,7 @@ from tegata.issuance.take_over_work import TakeOverWork
 from tegata.kernel.ids import IssuerId, NodeId, encode_id, time_ordered
 from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.scope import PLATFORM_TENANT, TenantScope
+from tegata.main.identity import compose_identity
 from tegata.main.settings import Settings
 from tegata.operations.recovery import NodeKeeper, RecoveryService
 from tegata.outbound.smtp import SmtpMailer
@@ -118,6 +120,7 @@ class Platform:
     recovery: RecoveryService
     keeper: NodeKeeper
     notices: NoticeService
+    identity: IdentityServices
     mailer: SmtpMailer | None
     ground: StoreGround
     evidence: EvidenceService
@@ -281,6 +284,7 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         recovery=RecoveryService(store, journal, node),
         keeper=NodeKeeper(store, journal, node),
         notices=NoticeService(store, mailer, clock, randomness),
+        identity=compose_identity(settings, store, clock, randomness),
         mailer=mailer,
         ground=ground,
         evidence=evidence,

@@ -23,8 +23,9 @@ from tegata.transparency.service import LogService
 from tegata.transparency.witnesses import WitnessRound, witnesses_of
 
 _LOG = logging.getLogger(__name__)
-# Seconds between two turns: an event is in a checkpoint after this long and a turn, at most.
-_TICK = 0.4
+# Seconds from the beginning of one turn to that of the next, and at least to its beginning from the
+# end of the last: an event is in a checkpoint after two turns at most.
+_TICK, _PAUSE = 0.4, 0.1
 _SOLE_LEASE = timedelta(days=1)
 _FILE = "log-checkpoint"
 
@@ -142,13 +143,14 @@ class LogRun:
             self._cosigners[1].close()
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            last = self._stopping.is_set()
+            last, due = self._stopping.is_set(), loop.time() + _TICK
             await self._turn()
             if last:
                 return
             try:
-                async with asyncio.timeout(_TICK):
+                async with asyncio.timeout(max(due - loop.time(), _PAUSE)):
                     await self._stopping.wait()
             except TimeoutError:
                 continue

@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from tegata.kernel.wording import choose_language, translate
 
@@ -29,6 +30,9 @@ curl --silent --show-error --cacert {tls_ca} -H "Authorization: Bearer $(cat {to
 
 # 6. {again}
 openssl ocsp -issuer issuing.pem -cert server.pem -url {public}/ocsp -CAfile root.pem -no_nonce
+
+# 7. {person}
+{tegata} sandbox verify --persona ordinary --context {context}
 """  # noqa: E501 (each command is one line to paste)
 
 _TITLES = {
@@ -38,6 +42,7 @@ _TITLES = {
     "ask": "Ask for its status: good",
     "revoke": "Revoke it",
     "again": "Ask again: revoked",
+    "person": "Verify a made-up person by a made-up My Number Card",
 }
 
 
@@ -64,5 +69,10 @@ def quick_start(context: Mapping[str, str | bool], language: str) -> str:
     titles = {name: translate(title, language) for name, title in _TITLES.items()}
     opening = translate("tegata is running. In another terminal, in an empty folder:", language)
     closing = translate("Stop with Ctrl+C; everything is kept.", language)
-    quoted = {name: shlex.quote(str(value)) for name, value in context.items()}
+    # Who pastes this in another terminal may not have our environment's programs on the path.
+    own = {
+        "tegata": str(Path(sys.argv[0]).resolve()),
+        "context": str(Path(str(context["sandbox"])).with_name("context.json")),
+    }
+    quoted = {name: shlex.quote(str(value)) for name, value in {**context, **own}.items()}
     return f"{opening}\n{_LINES.format(**quoted, **titles, python='python3')}\n{closing}\n"

@@ -165,6 +165,7 @@ def _listeners(
         platform.notices,
         platform.evidence,
         platform.papers,
+        platform.identity,
         log,
         sockets.api_url,
     )
@@ -311,6 +312,7 @@ def _context(data: Path, sockets: Sockets, demo: Demo | None, log: LogService) -
             "token_file": str(demo.token_file.resolve()),
             "tenant": demo.tenant,
             "issuer": demo.issuer.id,
+            "sandbox": str((data / "sandbox").resolve()),
         }
     return context
 

@@ -104,6 +104,9 @@ from tegata.store.key_list import KeyListError, build_key_list
 @click.option("--smtp-user", help="The name to log in with.")
 @click.option("--smtp-password-file", type=click.Path(path_type=Path), help="Its password.")
 @click.option("--smtp-ca", type=click.Path(path_type=Path), help="Whom to trust, in PEM.")
+@click.option(
+    "--loopback-webhooks", is_flag=True, help="Send webhooks to this machine too; with --demo only."
+)
 @click.option("--request-timeout", type=float, default=REQUEST_TIMEOUT, hidden=True)
 def serve_command(
     *,
@@ -131,6 +134,7 @@ def serve_command(
     smtp_user: str | None,
     smtp_password_file: Path | None,
     smtp_ca: Path | None,
+    loopback_webhooks: bool,
     log_mirror: Path | None,
     log_policy: Path | None,
     request_timeout: float,
@@ -156,6 +160,7 @@ def serve_command(
             write_off_nodes=write_off_nodes,
             smtp=parse_smtp(smtp, smtp_from, smtp_user, smtp_password_file, smtp_ca),
             monitor=MonitorMode(monitor),
+            loopback_webhooks=loopback_webhooks,
             log_mirror=log_mirror,
             log_policy=log_policy,
             request_timeout=request_timeout,

@@ -111,6 +111,7 @@ class Settings:
     write_off_nodes: tuple[str, ...] = ()
     smtp: SmtpServer | None = None
     monitor: MonitorMode = MonitorMode.OFF
+    loopback_webhooks: bool = False
     log_mirror: Path | None = None
     log_policy: Path | None = None
     names: tuple[str, ...] = field(default=())
@@ -129,6 +130,8 @@ class Settings:
 
 def require_safe(settings: Settings) -> None:
     """Refuse what production must not do; `SettingsError` says what to change."""
+    if settings.loopback_webhooks and not settings.demo:
+        raise SettingsError("--loopback-webhooks goes with --demo only")
     if not settings.production:
         return
     if settings.demo:

@@ -110,7 +110,8 @@ class Worker:
         for job in claimed:
             now = self._platform.clock.now()
             try:
-                again = await self._perform(job, now)
+                measures = job.kind in (jobs.PROBE_JOB, jobs.CANARY_JOB)
+                again = await (self._measure if measures else self._perform)(job, now)
             except Problem as problem:
                 _LOG.warning("%s %s failed: %s", job.kind, job.key, problem)
                 # A crash may have come between an issuer's serials and the issuer.
@@ -157,8 +158,8 @@ class Worker:
             case jobs.NOTICE_JOB:
                 more = await self._platform.notices.tell(platform_acts(job.tenant, "notice"))
                 return now if more else now + NOTICE_PERIOD
-            case jobs.PROBE_JOB | jobs.CANARY_JOB:
-                return await self._measure(job, now)
+            case jobs.WATCH_JOB | jobs.DELIVERY_JOB:
+                return await self._watch(job, now)
             case unknown:
                 _LOG.error("a job of a kind that this version does not know: %s", unknown)
                 return now + CRL_PERIOD
@@ -169,6 +170,14 @@ class Worker:
             return now + CRL_PERIOD
         act = run_probe if job.kind == jobs.PROBE_JOB else plant_canary
         return await act(self._platform, job.key, now)
+
+    async def _watch(self, job: Job, now: datetime) -> datetime:
+        """Look at what a tenant's users showed, or tell what was found."""
+        watches = self._platform.identity.watches
+        scope = platform_acts(job.tenant, "identity")
+        if job.kind == jobs.WATCH_JOB:
+            return await watches.run(scope) or NO_NEXT_UPDATE
+        return now if await watches.deliver(scope) else NO_NEXT_UPDATE
 
 
 class StatusWatch:

@@ -64,6 +64,8 @@ class HttpWitnessTransport:
                 octets += part
                 if len(octets) > _ANSWER_MAXIMUM or time.monotonic() > ends:
                     raise http.client.HTTPException("too long an answer, or too slow")
+            if answer.length:
+                raise http.client.HTTPException("half an answer")
             kind = answer.headers.get_content_type()
             return WitnessAnswer(answer.status, kind, bytes(octets))
         finally:

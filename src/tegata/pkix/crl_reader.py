@@ -86,9 +86,9 @@ class TbsCertList:
         """Every entry; `DerError` at the first that is not one."""
         place = self._first
         while place < self._end:
-            start, content, end = _header(self.octets, place, self._end)
+            start, content, end = header(self.octets, place, self._end)
             del content
-            yield _read_entry(self.octets[start:end])
+            yield read_entry(self.octets[start:end])
             place = end
 
     def require_entries(self) -> None:
@@ -99,8 +99,8 @@ class TbsCertList:
             if run is not None:
                 place = run.end()
                 continue
-            start, _content, end = _header(octets, place, self._end)
-            _read_entry(octets[start:end])
+            start, _content, end = header(octets, place, self._end)
+            read_entry(octets[start:end])
             place = end
 
     def serials_and_holds(self) -> tuple[frozenset[int], frozenset[int]]:
@@ -108,8 +108,8 @@ class TbsCertList:
         octets, place = self.octets, self._first
         serials, held = [], []
         while place < self._end:
-            _start, content, end = _header(octets, place, self._end)
-            _start, number, after = _header(octets, content, end)
+            _start, content, end = header(octets, place, self._end)
+            _start, number, after = header(octets, content, end)
             serial = int.from_bytes(octets[number:after], "big")
             serials.append(serial)
             if octets.find(_HOLD, after, end) >= 0:
@@ -177,21 +177,21 @@ def parse_tbs_cert_list(octets: bytes) -> TbsCertList:
 
 def _without_entries(octets: bytes) -> tuple[int, int, bytes]:
     """Where the entries begin and end, and the TBSCertList as it would stand without them."""
-    _start, place, end = _header(octets, 0, len(octets))
+    _start, place, end = header(octets, 0, len(octets))
     if octets[:1] != b"\x30" or end != len(octets):
         raise DerError("not one SEQUENCE")
     begin = place
     for _field in range(5):  # version, signature, issuer, thisUpdate, nextUpdate
-        place = _header(octets, place, end)[2]
+        place = header(octets, place, end)[2]
     if octets[place : place + 1] != b"\x30":
         return place, place, octets
-    _start, first, last = _header(octets, place, end)
+    _start, first, last = header(octets, place, end)
     if first == last:  # RFC 5280 section 5.1.2.6: an empty list MUST be absent.
         raise DerError("an empty list of revoked certificates")
     return first, last, encode_sequence(octets[begin:place], octets[last:end])
 
 
-def _header(octets: bytes, place: int, limit: int) -> tuple[int, int, int]:
+def header(octets: bytes, place: int, limit: int) -> tuple[int, int, int]:
     """Where an element starts, its content, and its end; `DerError` past `limit`."""
     if place + 2 > limit:
         raise DerError("an element is cut off")
@@ -207,7 +207,7 @@ def _header(octets: bytes, place: int, limit: int) -> tuple[int, int, int]:
     return place, content, content + size
 
 
-def _read_entry(octets: bytes) -> CrlEntry:
+def read_entry(octets: bytes) -> CrlEntry:
     if octets[0] != SEQUENCE:
         raise DerError("an entry is a SEQUENCE")
     entry = decode(_Entry, octets)

@@ -28,13 +28,15 @@ from tegata.pkix.der import (
     split,
 )
 from tegata.pkix.extensions import key_identifier
-from tegata.pkix.names import GeneralName, legible_name, parse_general_name
+from tegata.pkix.names import GeneralName, GeneralNameKind, legible_name, parse_general_name
 from tegata.pkix.signatures import SignatureInvalid
 
 # A serial number has at most 20 octets (RFC 5280 section 4.1.2.2).
 SERIAL_BITS = 160
 # Octets of one certificate, however many names it has.
 ELEMENT_MAXIMUM = 1 << 20
+# Characters of a subject or name that is searched for: PostgreSQL's indexes take 2,704 octets.
+_TEXT_MAXIMUM = 640
 # Months of expiry are counted from it (`kernel.month`).
 _FIRST_YEAR = 2000
 _PEM_BEGIN, _PEM_END, _DASHES = b"-----BEGIN ", b"-----END ", b"-----"
@@ -226,7 +228,7 @@ def _load(der: bytes) -> x509.Certificate:
 
 def _read(der: bytes) -> tuple[ForeignCertificate, bytes]:
     tbs = parse_tbs_certificate(parse_certificate(der).tbs)
-    subject = legible_name(tbs.subject)
+    subject = legible_name(tbs.subject)[:_TEXT_MAXIMUM]
     found = ForeignCertificate(
         der, tbs.serial, tbs.not_before, tbs.not_after, subject, _names(tbs), tbs.public_key
     )
@@ -245,6 +247,10 @@ def _names(tbs: TbsCertificate) -> tuple[GeneralName, ...]:
             name = parse_general_name(tag, content)
         except DerError:
             continue  # a kind that the platform does not search for
-        if "\0" not in name.value:  # no store keeps it in a text
+        if name.kind is GeneralNameKind.DNS:
+            # Host names have no case (RFC 4343), and are searched for in lower case.
+            name = GeneralName(name.kind, name.value.lower())
+        # No store keeps a NUL in a text, nor an endless one in an index.
+        if "\0" not in name.value and len(name.value) <= _TEXT_MAXIMUM:
             names.append(name)
     return tuple(dict.fromkeys(names))

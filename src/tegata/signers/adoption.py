@@ -50,11 +50,13 @@ _PROOF = b"tegata: proof of an adopted key\0"
 class Authorisation(msgspec.Struct, forbid_unknown_fields=True):
     """An operator's word, as its file holds it (JSON).
 
-    `key` is a PKCS #11 URI (RFC 7512) of an object of the token; or `sealed` is the key itself
-    (PKCS #8, sealed, base64). `until` is when the word ends (RFC 3339).
+    `purpose` is the kind of CA that the key may be here. `key` is a PKCS #11 URI (RFC 7512) of an
+    object of the token; or `sealed` is the key itself (PKCS #8, sealed, base64). `until` is when
+    the word ends (RFC 3339).
     """
 
     tenant: str
+    purpose: str
     spki_sha256: str
     until: datetime
     key: str = ""
@@ -121,6 +123,8 @@ class Adoptions:
         key.algorithm-refused, csr.weak-key, or take-over.refused when it is another key."""
         purpose, tbs = _of(request)
         word = self._word(request.tenant, tbs.public_key)
+        if word.purpose != purpose:
+            raise _unauthorised(f"the key was authorised as {word.purpose}, not as {purpose}")
         algorithm, signs = _algorithms(tbs.public_key, request.signature_algorithm)
         octets = time_ordered(int(self.clock.now().timestamp() * 1000), self.randomness.octets(10))
         record = KeyRecord(

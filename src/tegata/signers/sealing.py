@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import stat
 from collections.abc import Callable
@@ -116,6 +117,8 @@ class TenantSealer:
     ) -> None:
         self._sealer = RecordSealer(FileSealingRoot(key), randomness)
         self._prefix = f"{tenant}|{kind}|"
+        # A key of its own (NIST SP 800-108 section 4.1): what seals makes no pseudonyms.
+        self._secret = hmac.digest(key, f"tegata pseudonym|{self._prefix}".encode(), "sha256")
 
     def seal(self, plaintext: bytes, context: str) -> bytes:
         """Seal; `context` names the column and row."""
@@ -124,6 +127,10 @@ class TenantSealer:
     def unseal(self, sealed: bytes, context: str) -> bytes:
         """Unseal, or ValueError when tenant, kind, context or octets differ."""
         return self._sealer.unseal(sealed, self._prefix + context)
+
+    def pseudonym(self, octets: bytes, context: str) -> bytes:
+        """HMAC-SHA-256 under a key derived from the data key."""
+        return hmac.digest(self._secret, context.encode() + b"\x00" + octets, "sha256")
 
 
 MakeSealer = Callable[[bytes, TenantId, DataKeyKind], TenantSealer]

@@ -129,14 +129,14 @@ class ComplianceReads(TenancyReads):
         """Whether what stands is what the newest record left."""
         standing = standings.get(probe, Standing())
         try:
-            newest = await self.list_records(scope, probe, _NEWEST, 1)
+            newest = await self.list_evidence(scope, probe, _NEWEST, 1)
         except _UNREADABLE:
             return False
         if not newest:
             return standing.sequence == 0
         return standing.head == record_digest(newest[0])
 
-    async def list_records(
+    async def list_evidence(
         self, scope: TenantScope, probe: str, before: int, limit: int
     ) -> Sequence[Record]:
         """Records of a probe, newest first, those numbered below `before`."""
@@ -181,7 +181,7 @@ class ComplianceReads(TenancyReads):
 class ComplianceWrites(UnitBase):
     """Evidence in a unit."""
 
-    def add_record(self, record: Record) -> None:
+    def add_evidence(self, record: Record) -> None:
         """Keep a record; the unit conflicts when its number is taken."""
         sealer = self.sealers[DataKeyKind.CA_RECORDS]
         self._insert(

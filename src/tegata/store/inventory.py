@@ -17,12 +17,14 @@ from tegata.store.jobs import (
     BULK_JOB,
     CANARY_JOB,
     CRL_JOB,
+    DELIVERY_JOB,
     DELTA_JOB,
     NOTICE_JOB,
     PROBE_JOB,
     RESPONDER_JOB,
     SHARD_JOB,
     TAKE_OVER_JOB,
+    WATCH_JOB,
 )
 from tegata.store.schema import metadata
 
@@ -57,6 +59,8 @@ _UNTIL_SENT = "until it is sent, 5 days at most"
 _BULK = "30 days after the last row was done"
 _ROWS = "until the row is done, or the file cancelled; 2 hours when its upload broke off"
 _EVIDENCE = "life of the platform"
+_SESSION = "life of the tenant (with the session's verdict)"
+_CONFIRMATION = "7 years after the end of the contract; longer under a legal hold"
 _TAKEN = "until the take-over is complete, or cancelled"
 _SITE = "CA service sites"
 
@@ -83,6 +87,7 @@ def _all(entry: Entry, *columns: str) -> dict[str, Entry]:
 
 _SEALED_RECORDS = f"tenant data key ({DataKeyKind.CA_RECORDS})"
 _SEALED_ERASABLE = f"tenant data key ({DataKeyKind.ERASABLE})"
+_SEALED_CONFIRMATION = f"tenant data key ({DataKeyKind.CONFIRMATION})"
 _SEALED_DISCLOSURES = f"tenant data key ({DataKeyKind.DISCLOSURE})"
 
 COLUMNS: Mapping[str, Mapping[str, Entry]] = {
@@ -214,8 +219,8 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
     "take_over": {
         **_all(
             _provider(_TAKEN),
-            "tenant", "id", "signing_key", "state", "told", "entries", "certificates", "revoked",
-            "revision", "created_at",
+            "tenant", "id", "signing_key", "key_sha256", "state", "told", "entries",
+            "certificates", "revoked", "revision", "created_at",
         ),
         **_all(_customer(_TAKEN), "name", "chain", "crl_number", "point"),
     },
@@ -245,6 +250,46 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
     "notice_mail": {
         **_all(_derived(_UNTIL_SENT), "tenant", "id", "created_at"),
         **_all(_customer(_UNTIL_SENT), "addresses", "language", "subject", "content"),
+    },
+    "identity_purpose": {
+        **_all(_customer(_TENANT_LIFE), "name", "document"),
+        **_all(_provider(_TENANT_LIFE), "tenant", "changed_at"),
+    },
+    "identity_session": {
+        **_all(
+            _derived(_SESSION),
+            "kind", "purpose", "legal_purpose", "state", "result", "reason", "checks", "person",
+            "record", "decided_at", "handed_out_at",
+        ),
+        **_all(_provider(_SESSION), "tenant", "id", "created_at", "expires_at"),
+        "sealed": _customer(_SESSION, _SEALED_ERASABLE),
+    },
+    "identity_certificate": {
+        **_all(_derived(_TENANT_LIFE), "tenant", "tag", "person", "shown", "reason", "seen_at"),
+        "sealed": _customer(_TENANT_LIFE, _SEALED_ERASABLE),
+    },
+    "identity_consent": {
+        **_all(
+            _derived(_TENANT_LIFE),
+            "tenant", "id", "person", "purpose", "state", "given_at", "expires_at",
+            "withdrawn_at",
+        ),
+        "sealed": _customer(_TENANT_LIFE, _SEALED_ERASABLE),
+    },
+    "identity_watch": {
+        **_all(_provider(_TENANT_LIFE), "tenant", "hours", "method", "changed_at", "place"),
+        "sealed": _customer(_TENANT_LIFE, _SEALED_ERASABLE),
+    },
+    "identity_delivery": _all(
+        _derived("until it is sent, 3 days at most"), "tenant", "id", "created_at", "body"
+    ),
+    "confirmation_record": {
+        **_all(
+            _derived(_CONFIRMATION),
+            "tenant", "id", "session", "person", "case_tag", "law", "law_version", "method",
+            "made_at", "contract_ended_at", "retain_until", "held",
+        ),
+        "sealed": _customer(_CONFIRMATION, _SEALED_CONFIRMATION),
     },
     "audit_event": {
         **_all(_derived(_CA_RECORDS), "tenant", "sequence", "canonical", "digest"),
@@ -297,6 +342,8 @@ FOLDERS: Mapping[str, Entry] = {
     "context.json": _provider("one run"),
     "demo.token": _customer(_TENANT_LIFE),
     "operator.token": _provider("until replaced"),
+    # Made-up persons only; there with --demo.
+    "sandbox": _provider("until it is deleted"),
     "node": _provider("life of the node"),
     "lock": _provider("life of the node"),
     "sealing.key": _provider("life of the platform"),
@@ -321,6 +368,8 @@ QUEUES: Mapping[str, Entry] = {
     BULK_JOB: _provider(_BULK),
     PROBE_JOB: _provider("life of the platform"),
     CANARY_JOB: _provider("life of the platform"),
+    WATCH_JOB: _provider(_TENANT_LIFE),
+    DELIVERY_JOB: _provider(_TENANT_LIFE),
     TAKE_OVER_JOB: _provider("until the CA is taken over"),
 }
 

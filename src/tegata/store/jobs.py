@@ -39,6 +39,9 @@ BULK_JOB = "bulk.run"
 # Their key is the probe.
 PROBE_JOB = "control.probe"
 CANARY_JOB = "control.canary"
+# Their keys are the tenant.
+WATCH_JOB = "identity.watch"
+DELIVERY_JOB = "identity.deliver"
 # Its key is the issuer that is to be.
 TAKE_OVER_JOB = "take-over.run"
 LEASE = timedelta(seconds=60)
@@ -77,8 +80,8 @@ _DUE = (
     .offset(NO_OFFSET)
 )
 # A complete list may be of a million entries, a file of a million rows, a CA of a million
-# certificates: nothing urgent waits behind one.
-LONG = (CRL_JOB, BULK_JOB, TAKE_OVER_JOB)
+# certificates; a webhook may wait for a slow server. Nothing urgent waits behind one.
+LONG = (CRL_JOB, BULK_JOB, TAKE_OVER_JOB, WATCH_JOB, DELIVERY_JOB)
 _LONG_PLACES = tuple(f"long{place}" for place in range(len(LONG)))
 _DUE_LONG = Statement(_DUE.where(job.c.kind == bindparam("long")))
 _DUE_SHORT = Statement(_DUE.where(*(job.c.kind != bindparam(place) for place in _LONG_PLACES)))

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Protocol
 
 from tegata.kernel.ids import TenantId
-from tegata.kernel.signing import DataKeyKind, Sealer
+from tegata.kernel.signing import DataKeyKind, TenantSecret
 from tegata.store.database import Database
 
 
 class DataKeys(Protocol):
     """Where the store gets the keys of sealed columns from."""
 
-    async def sealer(self, tenant: TenantId, kind: DataKeyKind) -> Sealer:
-        """The sealer of one of a tenant's data keys."""
+    async def sealer(self, tenant: TenantId, kind: DataKeyKind) -> TenantSecret:
+        """One of a tenant's data keys, in use."""
         ...
 
 

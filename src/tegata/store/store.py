@@ -8,6 +8,8 @@ from tegata.kernel.signing import DataKeyKind
 from tegata.store.bulk import BulkReads, BulkWrites
 from tegata.store.compliance import ComplianceReads, ComplianceWrites
 from tegata.store.database import Database
+from tegata.store.identity_vault import Vault
+from tegata.store.identity_watch import WatchReads, WatchWrites
 from tegata.store.issuance import IssuanceWrites
 from tegata.store.keys import KeyReads, KeyWrites
 from tegata.store.nodes import NodeReads, NodeWrites
@@ -33,6 +35,7 @@ class Unit(
     RefusedKeyWrites,
     SuccessionWrites,
     BulkWrites,
+    WatchWrites,
     ProfileWrites,
     NoticeWrites,
     TenancyWrites,
@@ -51,6 +54,7 @@ class Store(
     RefusedKeyReads,
     SuccessionReads,
     BulkReads,
+    WatchReads,
     ProfileReads,
     NoticeReads,
     NodeReads,
@@ -91,6 +95,11 @@ class Store(
         self.database.require_room(essential=essential)
         return OpenedUnit(self, scope)
 
+    def open_identity_unit(self, scope: TenantScope) -> OpenedIdentityUnit:
+        """A unit that can also seal what identity verification keeps."""
+        self.database.require_room(essential=False)
+        return OpenedIdentityUnit(self, scope)
+
 
 class OpenedUnit:
     """A unit's `async with`: nothing is open in it, so nothing is to be undone at its end."""
@@ -117,3 +126,13 @@ class OpenedUnit:
 
     async def __aexit__(self, *_raised: object) -> None:
         pass
+
+
+class OpenedIdentityUnit(OpenedUnit):
+    """A unit with the tenant's vault open."""
+
+    async def __aenter__(self) -> Unit:
+        unit = await super().__aenter__()
+        vault: Vault = await self._store.identity_vault(self._scope)
+        unit.vault = vault
+        return unit

@@ -21,22 +21,18 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tegata.issuance.index_file import TakenRevocation
 from tegata.issuance.serials import serial_octets
-from tegata.issuance.taken import Staged, TakenRecord, TakeOver, TakeOverState
-from tegata.kernel.ids import IssuerId, KeyId, parse_certificate_id
-from tegata.kernel.month import expiry_month
+from tegata.issuance.taken import Staged, TakeOver, TakeOverState
+from tegata.kernel.ids import IssuerId, KeyId
 from tegata.kernel.scope import TenantScope
-from tegata.pkix.crl import REASON_BY_NUMBER, RevocationReason, encode_crl_entry
+from tegata.pkix.crl import REASON_BY_NUMBER
 from tegata.pkix.extensions import subject_public_key
-from tegata.revocation.model import Revocation
+from tegata.store.foreign import ForeignWrites
 from tegata.store.instants import from_milliseconds, to_milliseconds
-from tegata.store.issuance import IssuanceWrites
 from tegata.store.jobs import FORGET, TAKE_OVER_JOB, WANT_JOB
 from tegata.store.keys import KEY_COLUMNS, key_from_row
 from tegata.store.reads import ReadsBase
 from tegata.store.schema import (
-    foreign_serial,
     issuer_directory,
-    revocation,
     signing_key,
     take_over,
     take_over_entry,
@@ -159,19 +155,6 @@ _STAGE_INDEXED = Statement(
         },
     )
 )
-_inherit = upsert(revocation).values(
-    {column.name: bindparam(column.name) for column in revocation.columns}
-)
-# What the journal brought back after a restore stands (ADR 15).
-_INHERIT = Statement(_inherit.on_conflict_do_nothing(index_elements=_KEY))
-# What is only on hold is revoked for good by a later act.
-_INHERIT_LATER = Statement(
-    _inherit.on_conflict_do_update(
-        index_elements=_KEY,
-        set_={name: _inherit.excluded[name] for name in ("reason", "entry", "invalid_since")},
-        where=revocation.c.reason == literal_column(str(RevocationReason.CERTIFICATE_HOLD.number)),
-    )
-)
 _OF_KEY = Statement(
     select(issuer_directory.c.issuer)
     .where(issuer_directory.c.sha256_key == bindparam("key"))
@@ -254,7 +237,7 @@ class TakeOverReads(ReadsBase):
         return bool(await self.database.fetch(None, _OF_KEY, {"key": digest}))
 
 
-class TakeOverWrites(IssuanceWrites):
+class TakeOverWrites(ForeignWrites):
     """Take-overs in a unit."""
 
     def add_take_over(self, begun: TakeOver) -> None:
@@ -265,6 +248,7 @@ class TakeOverWrites(IssuanceWrites):
             id=begun.id,
             name=begun.name,
             signing_key=begun.key.id,
+            key_sha256=hashlib.sha256(begun.key.public_key).digest(),
             chain=msgspec.msgpack.encode(begun.chain),
             created_at=to_milliseconds(begun.created_at),
             **_progress(begun),
@@ -321,49 +305,6 @@ class TakeOverWrites(IssuanceWrites):
         }
         self._execute(_STRIKE, parameters, expect=None)
 
-    def record_taken(self, record: TakenRecord, octets: bytes) -> None:
-        """Record a serial number that another CA gave, with its certificate and revocation."""
-        tenant, serial = self.scope.tenant, serial_octets(record.serial)
-        epoch = max(expiry_month(record.listed_until), 0)
-        if record.certificate is not None:
-            self.add_certificate(octets, record.certificate, record.names)
-        self._insert(
-            foreign_serial,
-            tenant=tenant,
-            issuer=record.issuer,
-            serial=serial,
-            epoch=epoch,
-            shard=record.shard,
-            not_after=to_milliseconds(record.listed_until),
-        )
-        if record.revoked is not None:
-            inherited = _inherited(record, octets, record.revoked)
-            self._execute(_INHERIT, {**inherited, "tenant": tenant, "epoch": epoch}, expect=None)
-
-    def inherit_revocation(self, revoked: Revocation) -> None:
-        """Revoke, or hold, what a CA had issued that is being taken over once more: a database was
-        restored to before there was an issuer (ADR 15)."""
-        certificate = parse_certificate_id(revoked.certificate) if revoked.certificate else None
-        since = revoked.invalid_since
-        self._execute(
-            _INHERIT_LATER,
-            {
-                "tenant": self.scope.tenant,
-                "issuer": revoked.issuer,
-                "serial": serial_octets(revoked.serial),
-                "epoch": max(expiry_month(revoked.listed_until), 0),
-                "certificate": certificate,
-                "revoked_at": to_milliseconds(revoked.revoked_at),
-                "reason": revoked.reason.number,
-                "entry": revoked.entry,
-                "listed_until": to_milliseconds(revoked.listed_until),
-                "invalid_since": to_milliseconds(since) if since is not None else None,
-                "shard": revoked.shard,
-                "change": 0,
-            },
-            expect=None,
-        )
-
     def want_take_over(self, issuer: IssuerId, now: datetime) -> None:
         """Have what is staged recorded."""
         parameters = {
@@ -389,23 +330,6 @@ class TakeOverWrites(IssuanceWrites):
             "reason": None,
             "invalid_since": None,
         }
-
-
-def _inherited(record: TakenRecord, octets: bytes, revoked: TakenRevocation) -> Parameters:
-    since = revoked.invalid_since
-    return {
-        "issuer": record.issuer,
-        "serial": serial_octets(record.serial),
-        "certificate": octets if record.certificate is not None else None,
-        "revoked_at": to_milliseconds(revoked.revoked_at),
-        "reason": revoked.reason.number,
-        "entry": encode_crl_entry(record.serial, revoked.revoked_at, revoked.reason, since),
-        "listed_until": to_milliseconds(record.listed_until),
-        "invalid_since": to_milliseconds(since) if since is not None else None,
-        "shard": record.shard,
-        # Before every change here: the first full list contains it, no delta need say it.
-        "change": 0,
-    }
 
 
 def _progress(found: TakeOver) -> Parameters:

@@ -16,6 +16,8 @@ from tegata.protocols.rest import (
     bulk,
     certificates,
     controls,
+    identity,
+    identity_follow_up,
     log,
     notices,
     profiles,
@@ -40,6 +42,8 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     *refused_keys.OPERATIONS,
     *notices.OPERATIONS,
     *controls.OPERATIONS,
+    *identity.OPERATIONS,
+    *identity_follow_up.OPERATIONS,
     *tenancy.OPERATIONS,
     *log.OPERATIONS,
 )

@@ -19,6 +19,11 @@ _PATH_SCHEMAS: Mapping[str, Mapping[str, str | int]] = {
     "bulk": id_schema("blk"),
     "certificate": id_schema("crt"),
     "issuer": id_schema("iss"),
+    "consent": id_schema("cns"),
+    "purpose": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,63}$"},
+    "record": id_schema("cfr"),
+    "session": id_schema("ivs"),
+    "user": id_schema("usr"),
     "tenant": {"type": "string", "pattern": "^ten_[0-9a-z]{1,26}$"},
     "token": id_schema("tok"),
 }

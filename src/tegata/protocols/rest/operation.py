@@ -16,6 +16,7 @@ import msgspec
 
 from tegata.compliance.reading import PaperService
 from tegata.compliance.service import EvidenceService
+from tegata.identity.services import IdentityServices
 from tegata.issuance.authorities import AuthorityService
 from tegata.issuance.take_over import TakeOverService
 from tegata.issuance.take_over_work import TakeOverWork
@@ -61,6 +62,7 @@ class Services:
     notices: NoticeService
     evidence: EvidenceService
     papers: PaperService
+    identity: IdentityServices
     log: LogService
     base_url: str
 

@@ -12,6 +12,13 @@ from tegata.store.schema.columns import metadata as metadata
 from tegata.store.schema.compliance import canary_plan as canary_plan
 from tegata.store.schema.compliance import evidence_record as evidence_record
 from tegata.store.schema.compliance import evidence_standing as evidence_standing
+from tegata.store.schema.identity import confirmation_record as confirmation_record
+from tegata.store.schema.identity import identity_certificate as identity_certificate
+from tegata.store.schema.identity import identity_consent as identity_consent
+from tegata.store.schema.identity import identity_delivery as identity_delivery
+from tegata.store.schema.identity import identity_purpose as identity_purpose
+from tegata.store.schema.identity import identity_session as identity_session
+from tegata.store.schema.identity import identity_watch as identity_watch
 from tegata.store.schema.issuance import certificate as certificate
 from tegata.store.schema.issuance import certificate_der as certificate_der
 from tegata.store.schema.issuance import certificate_name as certificate_name

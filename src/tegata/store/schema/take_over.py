@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Integer, PrimaryKeyConstraint, Table
+from sqlalchemy import Column, Index, Integer, PrimaryKeyConstraint, Table
 
 from tegata.store.schema.columns import (
     epoch_column,
@@ -21,6 +21,7 @@ take_over = Table(
     text_column("id"),
     text_column("name"),
     text_column("signing_key"),
+    octets_column("key_sha256"),
     octets_column("chain"),
     text_column("state"),
     number_column("crl_number", nullable=True),
@@ -32,6 +33,8 @@ take_over = Table(
     number_column("revision"),
     number_column("created_at"),
     PrimaryKeyConstraint("tenant", "id"),
+    # A CA is not taken over twice at a time.
+    Index("take_over_key", "tenant", "key_sha256", unique=True),
 )
 
 # What was handed in of each serial number, until it is recorded.

@@ -6,7 +6,7 @@ from alembic.operations import Operations
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, PrimaryKeyConstraint, Text
 
 revision = "0006"
-down_revision = "0002"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -36,6 +36,7 @@ def upgrade(op: Operations) -> None:
         _text("id"),
         _text("name"),
         _text("signing_key"),
+        _octets("key_sha256"),
         _octets("chain"),
         _text("state"),
         _number("crl_number", nullable=True),
@@ -48,6 +49,7 @@ def upgrade(op: Operations) -> None:
         _number("created_at"),
         PrimaryKeyConstraint("tenant", "id"),
     )
+    op.create_index("take_over_key", "take_over", ["tenant", "key_sha256"], unique=True)
     op.create_table(
         "take_over_entry",
         _text("tenant"),
