@@ -10,6 +10,7 @@ from typing import Final
 Table = Mapping[str, str]
 
 FILES_OVER_BUDGET: Final[Table] = {
+    "store/inventory.py": "one table of everything that is kept",
     "store/migrations/versions/0001_first.py": "all tables as they were first made",
 }
 

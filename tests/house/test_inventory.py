@@ -71,12 +71,14 @@ def test_every_kind_of_job_is_a_queue_of_the_inventory_and_the_reverse(demo: Ser
         value for name, value in vars(jobs).items() if name.endswith("_JOB") and name != "WANT_JOB"
     }
     assert set(QUEUES) == kinds
-    # Nobody of the demo asked for notices, sent a file, takes a CA over, or has its promises
-    # measured.
+    # Nobody of the demo asked for notices, sent a file, takes a CA over, watches its users, or
+    # has its promises measured.
     asked = kinds - {
         jobs.NOTICE_JOB,
         jobs.BULK_JOB,
         jobs.TAKE_OVER_JOB,
+        jobs.WATCH_JOB,
+        jobs.DELIVERY_JOB,
         jobs.PROBE_JOB,
         jobs.CANARY_JOB,
     }
