@@ -71,10 +71,11 @@ def test_every_kind_of_job_is_a_queue_of_the_inventory_and_the_reverse(demo: Ser
         value for name, value in vars(jobs).items() if name.endswith("_JOB") and name != "WANT_JOB"
     }
     assert set(QUEUES) == kinds
-    # Nobody of the demo asked for notices, sent a file, takes a CA over, has RSA keys, or watches
-    # anybody.
+    # Nobody of the demo asked for notices, sent a file, takes a CA over, has RSA keys, watches its
+    # users, or has its promises measured.
     unasked = {jobs.NOTICE_JOB, jobs.BULK_JOB, jobs.TAKE_OVER_JOB, jobs.COMPARISON_JOB}
-    asked = kinds - unasked - {jobs.WATCH_JOB, jobs.DELIVERY_JOB}
+    unasked |= {jobs.WATCH_JOB, jobs.DELIVERY_JOB, jobs.PROBE_JOB, jobs.CANARY_JOB}
+    asked = kinds - unasked
     assert set(rows(demo, "SELECT DISTINCT kind FROM job")) == asked
 
 
@@ -85,8 +86,8 @@ def test_every_file_that_a_running_demo_keeps_is_in_the_inventory_and_the_revers
     Sandbox(demo.data / "sandbox", SystemClock()).cabinet.first_day()
     kept = {path.name for path in demo.data.iterdir()}
     assert kept - set(FOLDERS) == set()
-    # No operator gave anybody a key.
-    assert set(FOLDERS) - kept == {"key-authorisations"}
+    # No operator gave anybody a key, and its promises are not measured.
+    assert set(FOLDERS) - kept == {"key-authorisations", "monitor"}
 
 
 def test_every_kind_of_data_key_is_in_the_inventory_and_the_reverse(demo: Server) -> None:

@@ -15,6 +15,7 @@ from tegata.agent.problems import TEXTS as CARD_PROBLEMS
 from tegata.agent.problems import CardCode
 from tegata.agent.wording import SAID
 from tegata.cli import audit_wording
+from tegata.compliance.wording import REASON_TEXTS
 from tegata.identity.reasons import TEXTS as REASONS
 from tegata.kernel.wording import LANGUAGES, choose_language, translate
 from tegata.main import quickstart
@@ -22,6 +23,7 @@ from tegata.profiles.document_errors import MESSAGES
 from tegata.protocols.repository.pages import STATE_TEXTS, TEXTS
 from tegata.protocols.rest.application import PAGE_TEXTS
 from tegata.protocols.rest.problems import TABLE
+from tegata.protocols.trust.page import PAGE_TEXTS as TRUST_TEXTS
 from tegata.registration.notice import NOTICE_TEXTS
 from tests.house.source import PACKAGE
 
@@ -126,8 +128,14 @@ def test_everything_that_an_audit_says_is_translated(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
+def test_every_text_of_the_trust_centre_is_translated(language: str) -> None:
+    texts = (*TRUST_TEXTS, *REASON_TEXTS)
+    assert [text for text in texts if translate(text, language) == text] == []
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
 def test_the_catalogue_has_no_text_that_nobody_says(language: str) -> None:
-    pages = {*TEXTS, *STATE_TEXTS, *PAGE_TEXTS, *audit_wording.TEXTS}
+    pages = {*TEXTS, *STATE_TEXTS, *PAGE_TEXTS, *TRUST_TEXTS, *audit_wording.TEXTS, *REASON_TEXTS}
     said = problem_titles() | quick_start_titles() | document_texts() | set(NOTICE_TEXTS) | pages
     said |= verdict_texts() | set(SAID)
     assert keys(language) - said == set()

@@ -512,6 +512,19 @@ def of_session(
     return attempts
 
 
+def of_controls(method: str, tail: str) -> Callable[[World], Iterator[Attempt]]:
+    """What the operator reads and measures of its promises."""
+
+    def attempts(_world: World) -> Iterator[Attempt]:
+        yield Attempt(method, f"/v1/controls{tail}", "authorization.denied")
+
+    return attempts
+
+
+def submit_evidence(_world: World) -> Iterator[Attempt]:
+    yield Attempt("POST", "/v1/evidence", "authorization.denied", {"probe": "isolation.routes"})
+
+
 def of_record(
     method: str, tail: str = "", body: object = None
 ) -> Callable[[World], Iterator[Attempt]]:
@@ -670,6 +683,11 @@ CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
     ("POST", "/v1/tenants/{tenant}/suspend"): change_tenant("suspend"),
     ("POST", "/v1/tenants/{tenant}/resume"): change_tenant("resume"),
     ("GET", "/v1/tenants"): list_tenants,
+    ("GET", "/v1/controls"): of_controls("GET", ""),
+    ("GET", "/v1/controls/{control}"): of_controls("GET", "/isolation"),
+    ("POST", "/v1/controls/{control}/run"): of_controls("POST", "/isolation/run"),
+    ("GET", "/v1/controls/{control}/records"): of_controls("GET", "/isolation/records"),
+    ("POST", "/v1/evidence"): submit_evidence,
 }
 VICTIMS_KEY = {"keys": ["cd" * 32]}
 # What an operator's token may do, in the operator's own space.
@@ -691,6 +709,11 @@ OPERATORS = {
     ("POST", "/v1/platform/stop"),
     ("POST", "/v1/platform/resume"),
     ("GET", "/v1/tenants"),
+    ("GET", "/v1/controls"),
+    ("GET", "/v1/controls/{control}"),
+    ("POST", "/v1/controls/{control}/run"),
+    ("GET", "/v1/controls/{control}/records"),
+    ("POST", "/v1/evidence"),
 }
 EVENTS = {(each.method, each.path): each.event for each in OPERATIONS}
 
@@ -984,6 +1007,7 @@ def tricks(route: Route, world: World) -> Iterator[Attempt]:
         "record": world.victim.person.record,
         "consent": world.victim.person.consent,
         "take_over": world.victim.take_over,
+        "control": "isolation",
     }
     identifier = victims[name]
     for text in (

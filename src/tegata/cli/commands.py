@@ -13,6 +13,7 @@ from tegata.cli.bulk import bulk_group
 from tegata.cli.client import Client
 from tegata.cli.connection import FILE, F, connected, item_path
 from tegata.cli.connection import show as show_answer
+from tegata.cli.controls import control_group, paper
 from tegata.cli.profiles import profile_group
 from tegata.cli.renewals import rekey, renew
 from tegata.cli.timestamps import tsa_group
@@ -327,4 +328,6 @@ CLIENT_COMMANDS: tuple[click.Command, ...] = (
     token_group,
     refused_key_group,
     tenant_group,
+    control_group,
+    paper,
 )

@@ -107,6 +107,7 @@ class ProblemCode(StrEnum):
     LOG_UNAVAILABLE = "log.unavailable"
     EVENT_UNKNOWN = "event.unknown"
     MAIL_UNAVAILABLE = "mail.unavailable"
+    CONTROL_UNKNOWN = "control.unknown"
     OVERLOADED = "overloaded"
 
 

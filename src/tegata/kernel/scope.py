@@ -30,6 +30,11 @@ class Actor:
 PLATFORM_TENANT = TenantId("ten_platform")
 
 
+# Two tenants of the operator's own that attack each other, and in which faults are planted. They
+# are nobody's customers, and have roots of their own.
+CANARY_TENANTS = (TenantId("ten_canary1"), TenantId("ten_canary2"))
+
+
 @dataclass(frozen=True, slots=True)
 class TenantScope:
     """One tenant's isolated space, and the actor in it."""

@@ -21,6 +21,7 @@ _LATE_COMMANDS = {
     "crl-check": ("tegata.main.crl_checker", "crl_check_command"),
     "key-list": (_SERVER, "key_list_command"),
     "restore": (_SERVER, "restore_command"),
+    "monitor": ("tegata.main.monitor", "monitor_command"),
     "run": (_SERVER, "run_command"),
     "sandbox": ("tegata.main.sandbox_commands", "sandbox_group"),
     "serve": (_SERVER, "serve_command"),

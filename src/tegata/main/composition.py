@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from tegata import __version__
+from tegata.compliance import service
+from tegata.compliance.canaries import CanaryService
+from tegata.compliance.controls import PROBES
+from tegata.compliance.model import Collector, Independence, Tool
+from tegata.compliance.reading import PaperService
+from tegata.compliance.service import EvidenceService
 from tegata.identity.services import IdentityServices
 from tegata.issuance.authorities import AuthorityService
 from tegata.issuance.gate import IssuanceGate
@@ -16,7 +26,7 @@ from tegata.issuance.take_over import TakeOverService
 from tegata.issuance.take_over_work import TakeOverWork
 from tegata.kernel.ids import IssuerId, NodeId, encode_id, time_ordered
 from tegata.kernel.ports import Clock, Randomness
-from tegata.kernel.scope import TenantScope
+from tegata.kernel.scope import PLATFORM_TENANT, TenantScope
 from tegata.main.identity import compose_identity
 from tegata.main.settings import Settings
 from tegata.operations.recovery import NodeKeeper, RecoveryService
@@ -44,8 +54,23 @@ from tegata.signers.subject_keys import MemoryKeyMaker
 from tegata.store.database import Database
 from tegata.store.discovery import discover_postgres, discover_sqlite
 from tegata.store.disk import DiskReserve
+from tegata.store.ground import (
+    Catalogue,
+    PostgresCatalogue,
+    SqliteCatalogue,
+    StoreGround,
+    clear_shadows,
+)
 from tegata.store.inventory import require_inventory
-from tegata.store.jobs import CRL_JOB, DELTA_JOB, RESPONDER_JOB, SHARD_JOB, JobQueue
+from tegata.store.jobs import (
+    CANARY_JOB,
+    CRL_JOB,
+    DELTA_JOB,
+    PROBE_JOB,
+    RESPONDER_JOB,
+    SHARD_JOB,
+    JobQueue,
+)
 from tegata.store.journal import Journal, open_journal
 from tegata.store.key_list import KeyListFile
 from tegata.store.keys import find_data_key
@@ -59,6 +84,8 @@ from tegata.tenancy.tokens import TokenService
 from tegata.timestamping.authorities import TimestampAuthorityService
 from tegata.timestamping.clock import JudgedClock
 from tegata.timestamping.service import TimestampService
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +130,11 @@ class Platform:
     mailer: SmtpMailer | None
     timestamping: TimestampAuthorityService
     stamps: TimestampService
+    ground: StoreGround
+    evidence: EvidenceService
+    canaries: CanaryService
+    papers: PaperService
+    collector: Collector
 
 
 async def open_database(settings: Settings, clock: Clock, reserve: DiskReserve) -> Database:
@@ -110,11 +142,44 @@ async def open_database(settings: Settings, clock: Clock, reserve: DiskReserve) 
     if settings.database is None:
         path = settings.data / "tegata.sqlite"
         migrate_sqlite(path)
+        _clear_shadows(settings)
         require_inventory(discover_sqlite(path))
         return SqliteDatabase(path, reserve)
     migrate_postgres(settings.database, clock.now().date())
+    _clear_shadows(settings)
     require_inventory(discover_postgres(settings.database))
     return await PostgresDatabase.open(settings.database)
+
+
+def _clear_shadows(settings: Settings) -> None:
+    """A planted table of a run that was killed is no reason not to start."""
+    for name in clear_shadows(_catalogue(settings)):
+        _LOG.warning("the planted table %s of an earlier run was dropped", name)
+
+
+def _catalogue(settings: Settings) -> Catalogue:
+    if settings.database is None:
+        return SqliteCatalogue(settings.data / "tegata.sqlite")
+    return PostgresCatalogue(settings.database)
+
+
+def _compliance(
+    settings: Settings, store: RecoveringStore, jobs: JobQueue, node: NodeId
+) -> tuple[StoreGround, EvidenceService, CanaryService, PaperService]:
+    """What promises are measured with."""
+    clock, randomness = SystemClock(), SystemRandomness()
+    ground = StoreGround(_catalogue(settings), store, settings.data, clock, randomness, __version__)
+    digest = hashlib.sha256(Path(service.__file__).read_bytes()).hexdigest()
+    tool = Tool("tegata.compliance.service", __version__, digest)
+    evidence = EvidenceService(store, clock, randomness, tool, node)
+
+    async def want(probe: str, at: datetime) -> None:
+        if not PROBES[probe][1].remote:
+            await jobs.want(PROBE_JOB, probe, PLATFORM_TENANT, at)
+        await jobs.want(CANARY_JOB, probe, PLATFORM_TENANT, at)
+
+    canaries = CanaryService(store, ground, clock, randomness)
+    return ground, evidence, canaries, PaperService(evidence, clock, want)
 
 
 def node_id(data: Path, clock: Clock, randomness: Randomness) -> NodeId:
@@ -197,6 +262,7 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         store, hierarchy, signer, gate, clock, crls.ensure_published, timetable
     )
     tokens = TokenService(store, clock, randomness)
+    ground, evidence, canaries, papers = _compliance(settings, store, jobs, node)
     return Platform(
         node=node,
         clock=clock,
@@ -236,4 +302,9 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         mailer=mailer,
         timestamping=TimestampAuthorityService(store, signer, issuance, clock, randomness),
         stamps=stamps,
+        ground=ground,
+        evidence=evidence,
+        canaries=canaries,
+        papers=papers,
+        collector=Collector(node, "worker", Independence.SELF),
     )

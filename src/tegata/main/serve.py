@@ -10,10 +10,11 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tegata.compliance.proofs import ProofService
 from tegata.issuance.repository import RepositoryService
 from tegata.kernel.plain_listeners import plain_route
 from tegata.kernel.problem import Problem, ProblemCode
@@ -25,13 +26,14 @@ from tegata.main.composition import Platform, compose
 from tegata.main.crl_watch import CrlWatch
 from tegata.main.listener import Listener, bind
 from tegata.main.log import LogRun, open_log, require_log
+from tegata.main.monitoring import open_monitoring
 from tegata.main.orphans import report_orphans
 from tegata.main.restore import RestoreWatch, note_blocks, recover, replace_stale_lists
 from tegata.main.settings import Address, Settings, SettingsError, require_safe
 from tegata.main.signer_supervisor import SignerSupervisor
 from tegata.main.worker import StatusWatch, Upkeep, Worker
 from tegata.protocols.crl.endpoints import CrlDoor
-from tegata.protocols.http import Application, PlainApplication
+from tegata.protocols.http import Application, PlainApplication, Prepared, Request, Response
 from tegata.protocols.ocsp.endpoints import OcspDoor
 from tegata.protocols.repository.endpoints import RepositoryDoor
 from tegata.protocols.rest.application import RestApplication
@@ -39,6 +41,7 @@ from tegata.protocols.rest.log import log_keys
 from tegata.protocols.rest.operation import Services
 from tegata.protocols.tlog.anchors import AnchorDoor
 from tegata.protocols.tlog.endpoints import TlogDoor
+from tegata.protocols.trust.endpoints import TrustDoor
 from tegata.protocols.tsp.endpoints import TspDoor
 from tegata.store.key_list import KeyListError
 from tegata.store.migrate import migrate_postgres
@@ -80,7 +83,9 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     log = await open_log(platform, settings, sockets.public_url)
     anchors = await open_anchors(platform, settings, log.service)
     listeners = _listeners(platform, settings, sockets, tls.context, log.service, anchors.service)
-    worker = Worker(platform, _upkeep(platform, settings, tls), anchors.turn)
+    monitoring = await open_monitoring(platform, settings)
+    upkeep = _upkeep(platform, settings, tls)
+    worker = Worker(platform, upkeep, anchors.turn, measures=monitoring.measures)
     restore = RestoreWatch(platform, stop)
     crls = CrlWatch(platform, sockets.public_url, settings.data)
     watches = StatusWatch(platform), restore, crls, ClockWatch(platform)
@@ -89,14 +94,15 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     worker.start()
     for watch in (*watches, log):
         await watch.start()
-    context = _context(settings.data, sockets, demo, log.service)
-    _write_context(settings.data / "context.json", context)
+    context = _write_context(settings.data, _context(settings.data, sockets, demo, log.service))
+    await monitoring.start()
     (ready or _announce)(context)
     try:
         await stop.wait()
         _LOG.info("stopping")
         restore.require_same_database()
     finally:
+        await monitoring.stop()
         await asyncio.gather(*(listener.stop() for listener in listeners))
         await asyncio.gather(worker.stop(), *(watch.stop() for watch in watches))
         anchors.close()
@@ -168,12 +174,15 @@ def _listeners(
         platform.notices,
         platform.timestamping,
         platform.stamps,
+        platform.evidence,
+        platform.papers,
         platform.identity,
         log,
         sockets.api_url,
     )
     clock, maximum, timeout = platform.clock, _connections_allowed(), settings.request_timeout
-    rest, public = RestApplication(services), public_application(platform, log, anchors)
+    rest = api_application(platform, services, log)
+    public = public_application(platform, log, anchors)
     return (
         Listener(rest, sockets.api_socket, clock, maximum, timeout, tls),
         Listener(public, sockets.public_socket, clock, maximum, timeout),
@@ -196,6 +205,31 @@ def _upkeep(platform: Platform, settings: Settings, tls: ApiTls) -> Upkeep:
             await asyncio.to_thread(migrate_postgres, settings.database, today)
 
     return upkeep
+
+
+class ApiApplication:
+    """The API, and beside it the trust centre: over TLS, because what it says is not signed."""
+
+    def __init__(self, rest: RestApplication, trust: TrustDoor) -> None:
+        self._rest = rest
+        self._trust = trust
+        self._pages = PlainApplication(trust.routes(), trust.prepared)
+
+    def prepared(self, request: Request) -> Prepared | None:
+        """A page of the trust centre that is ready; nothing of the API ever is."""
+        return self._trust.prepared(request)
+
+    def __call__(self, request: Request) -> Awaitable[Response | Prepared]:
+        """Answer a request."""
+        if request.raw_path.startswith(b"/trust"):
+            return self._pages(request)
+        return self._rest(request)
+
+
+def api_application(platform: Platform, services: Services, log: LogService) -> ApiApplication:
+    """What is served over TLS."""
+    trust = TrustDoor(platform.papers, ProofService(platform.store, log), platform.clock)
+    return ApiApplication(RestApplication(services), trust)
 
 
 def public_application(platform: Platform, log: LogService, anchors: AnchorService) -> Application:
@@ -297,10 +331,12 @@ def _context(data: Path, sockets: Sockets, demo: Demo | None, log: LogService) -
     return context
 
 
-def _write_context(file: Path, context: Context) -> None:
+def _write_context(data: Path, context: Context) -> Context:
+    file = data / "context.json"
     temporary = file.with_suffix(".new")
     temporary.write_text(json.dumps(context) + "\n")
     temporary.replace(file)
+    return context
 
 
 def _announce(context: Context) -> None:

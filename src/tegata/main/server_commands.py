@@ -22,6 +22,7 @@ from tegata.main.serve import serve
 from tegata.main.settings import (
     REQUEST_TIMEOUT,
     Address,
+    MonitorMode,
     Pkcs11Settings,
     Settings,
     SettingsError,
@@ -84,6 +85,13 @@ from tegata.timestamping.model import ClockTrust
     help="Wait no longer for the journal of a node that is gone; recorded.",
 )
 @click.option(
+    "--monitor",
+    type=click.Choice([mode.value for mode in MonitorMode]),
+    default=MonitorMode.OFF.value,
+    show_default=True,
+    help="Measure promises with two canary tenants; run the monitor here, or apart.",
+)
+@click.option(
     "--log-mirror",
     type=click.Path(path_type=Path),
     help="A folder that mirrors the Merkle log as static files.",
@@ -137,6 +145,7 @@ def serve_command(
     journal_days: int,
     accept_journal_loss: bool,
     write_off_nodes: tuple[str, ...],
+    monitor: str,
     smtp: str | None,
     smtp_from: str | None,
     smtp_user: str | None,
@@ -172,6 +181,7 @@ def serve_command(
             write_off_nodes=write_off_nodes,
             smtp=parse_smtp(smtp, smtp_from, smtp_user, smtp_password_file, smtp_ca),
             clock_trust=ClockTrust(clock_trust) if clock_trust is not None else None,
+            monitor=MonitorMode(monitor),
             loopback_webhooks=loopback_webhooks,
             log_mirror=log_mirror,
             log_policy=log_policy,
@@ -201,6 +211,7 @@ def run_command(data: Path, listen: str, public_listen: str) -> None:
             listen=Address.parse(listen),
             public_listen=Address.parse(public_listen),
             demo=True,
+            monitor=MonitorMode.CHILD,
         )
     except SettingsError as error:
         raise click.ClickException(str(error)) from error

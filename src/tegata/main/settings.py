@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -42,6 +43,15 @@ class Address:
     def url_host(self) -> str:
         """The host as a URL writes it."""
         return f"[{self.host}]" if ":" in self.host else self.host
+
+
+class MonitorMode(StrEnum):
+    """Whether promises are measured, and where the monitor runs."""
+
+    OFF = "off"
+    CHILD = "child"
+    # Canary tenants and tokens are made; `tegata monitor` is run elsewhere.
+    APART = "apart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +117,7 @@ class Settings:
     tsa_urls: tuple[str, ...] = ()
     tsa_ca: Path | None = None
     anchor_period: timedelta = ANCHOR_PERIOD
+    monitor: MonitorMode = MonitorMode.OFF
     loopback_webhooks: bool = False
     log_mirror: Path | None = None
     log_policy: Path | None = None

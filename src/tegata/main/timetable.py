@@ -6,10 +6,12 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
+from tegata.compliance.controls import PROBES
 from tegata.issuance.hierarchy import RESPONDER_RENEWAL
 from tegata.kernel.ids import IssuerId, TimestampAuthorityId
 from tegata.kernel.scope import TenantScope, platform_acts
 from tegata.main.composition import Platform
+from tegata.main.monitoring import plant_canary, run_probe
 from tegata.profiles.catalogue import OCSP_RESPONDER
 from tegata.registration.bulk_model import BulkId
 from tegata.registration.notice import NOTICE_PERIOD
@@ -29,7 +31,8 @@ Work = Callable[[TenantScope, str, datetime], Awaitable[datetime]]
 class Timetable:
     """The work of every kind of job."""
 
-    def __init__(self, platform: Platform, anchor: AnchorTurn) -> None:
+    def __init__(self, platform: Platform, anchor: AnchorTurn, *, measures: bool) -> None:
+        self._measures = measures
         self._platform = platform
         self._anchor = anchor
         self._kinds: Mapping[str, tuple[str, Work]] = {
@@ -45,6 +48,8 @@ class Timetable:
             jobs.NOTICE_JOB: ("notice", self._tell),
             jobs.WATCH_JOB: ("identity", self._watch),
             jobs.DELIVERY_JOB: ("identity", self._deliver),
+            jobs.PROBE_JOB: ("worker", self._probe),
+            jobs.CANARY_JOB: ("worker", self._plant),
         }
 
     async def perform(self, job: Job, now: datetime) -> datetime:
@@ -109,3 +114,14 @@ class Timetable:
 
     async def _deliver(self, scope: TenantScope, _key: str, now: datetime) -> datetime:
         return now if await self._platform.identity.watches.deliver(scope) else NO_NEXT_UPDATE
+
+    async def _probe(self, _scope: TenantScope, key: str, now: datetime) -> datetime:
+        # A promise that is not measured any more waits.
+        if not self._measures or key not in PROBES:
+            return now + CRL_PERIOD
+        return await run_probe(self._platform, key, now)
+
+    async def _plant(self, _scope: TenantScope, key: str, now: datetime) -> datetime:
+        if not self._measures or key not in PROBES:
+            return now + CRL_PERIOD
+        return await plant_canary(self._platform, key, now)

@@ -30,9 +30,11 @@ _RETRY = timedelta(seconds=5)
 class Worker:
     """Runs due jobs, one after the other, and the upkeep. Long jobs run one at a time beside."""
 
-    def __init__(self, platform: Platform, upkeep: Upkeep, anchor: AnchorTurn) -> None:
+    def __init__(
+        self, platform: Platform, upkeep: Upkeep, anchor: AnchorTurn, *, measures: bool
+    ) -> None:
         self._platform = platform
-        self._timetable = Timetable(platform, anchor)
+        self._timetable = Timetable(platform, anchor, measures=measures)
         self._upkeep = upkeep
         self._task: asyncio.Task[None] | None = None
         self._long: dict[str, asyncio.Task[None]] = {}

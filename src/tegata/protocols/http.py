@@ -122,7 +122,7 @@ class Application(Protocol):
         """An answer that is ready in memory, if there is one."""
         ...
 
-    async def __call__(self, request: Request) -> Response | Prepared:
+    def __call__(self, request: Request) -> Awaitable[Response | Prepared]:
         """Answer a request."""
         ...
 

@@ -16,11 +16,13 @@ from tegata.store.discovery import Holdings
 from tegata.store.jobs import (
     ANCHOR_JOB,
     BULK_JOB,
+    CANARY_JOB,
     COMPARISON_JOB,
     CRL_JOB,
     DELIVERY_JOB,
     DELTA_JOB,
     NOTICE_JOB,
+    PROBE_JOB,
     RESPONDER_JOB,
     SHARD_JOB,
     TAKE_OVER_JOB,
@@ -59,6 +61,7 @@ _TENANT_LIFE = "life of the tenant"
 _UNTIL_SENT = "until it is sent, 5 days at most"
 _BULK = "30 days after the last row was done"
 _ROWS = "until the row is done, or the file cancelled; 2 hours when its upload broke off"
+_EVIDENCE = "life of the platform"
 _SESSION = "life of the tenant (with the session's verdict)"
 _CONFIRMATION = "7 years after the end of the contract; longer under a legal hold"
 _TAKEN = "until the take-over is complete, or cancelled"
@@ -313,6 +316,18 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         "disclosures": _customer(_CA_RECORDS, _SEALED_DISCLOSURES),
     },
     "audit_head": _all(_derived(_TENANT_LIFE), "tenant", "sequence", "digest"),
+    "evidence_record": {
+        **_all(_provider(_EVIDENCE), "tenant", "probe", "sequence", "id"),
+        "sealed": _provider(_EVIDENCE, _SEALED_RECORDS),
+    },
+    "evidence_standing": {
+        **_all(_provider("replaced with each record"), "tenant", "probe", "sequence"),
+        "sealed": _provider("replaced with each record", _SEALED_RECORDS),
+    },
+    "canary_plan": {
+        **_all(_provider(_EVIDENCE), "tenant", "id", "state"),
+        "sealed": _provider(_EVIDENCE, _SEALED_RECORDS),
+    },
     "log_head": _all(
         _public("for ever"),
         "name", "origin", "size", "fence", "owner", "leased_until", "note", "note_size",
@@ -356,6 +371,7 @@ FOLDERS: Mapping[str, Entry] = {
     "key-authorisations": _provider("until an operator deletes them", "sealing key"),
     **_all(_public("for ever"), "log-heads", "log-checkpoint", "log-mirror"),
     "signer.sock": _provider("one run"),
+    "monitor": _provider("until replaced"),
     "crl-check": _public("while its issuer works"),
     "disk-reserve": _provider("life of the node"),
 }
@@ -369,6 +385,8 @@ QUEUES: Mapping[str, Entry] = {
     TIMESTAMP_JOB: _provider("life of its authority"),
     ANCHOR_JOB: _provider("life of the platform"),
     BULK_JOB: _provider(_BULK),
+    PROBE_JOB: _provider("life of the platform"),
+    CANARY_JOB: _provider("life of the platform"),
     WATCH_JOB: _provider(_TENANT_LIFE),
     DELIVERY_JOB: _provider(_TENANT_LIFE),
     COMPARISON_JOB: _provider(_TENANT_LIFE),

@@ -40,6 +40,9 @@ TIMESTAMP_JOB = "timestamp.renew"
 ANCHOR_JOB = "log.anchor"
 # Its key is the file.
 BULK_JOB = "bulk.run"
+# Their key is the probe.
+PROBE_JOB = "control.probe"
+CANARY_JOB = "control.canary"
 # Their keys are the tenant.
 WATCH_JOB = "identity.watch"
 DELIVERY_JOB = "identity.deliver"

@@ -7,6 +7,7 @@ from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import DataKeyKind
 from tegata.store.anchors import AnchorReads, AnchorWrites
 from tegata.store.bulk import BulkReads, BulkWrites
+from tegata.store.compliance import ComplianceReads, ComplianceWrites
 from tegata.store.database import Database
 from tegata.store.identity_vault import Vault
 from tegata.store.identity_watch import WatchReads, WatchWrites
@@ -21,7 +22,7 @@ from tegata.store.registration import RegistrationReads, RegistrationWrites
 from tegata.store.revocation import RevocationReads, RevocationWrites
 from tegata.store.successions import SuccessionReads, SuccessionWrites
 from tegata.store.take_over import TakeOverReads, TakeOverWrites
-from tegata.store.tenancy import TenancyReads, TenancyWrites
+from tegata.store.tenancy import TenancyWrites
 from tegata.store.timestamping import TimestampReads, TimestampUnitWrites
 from tegata.store.transparency import LogReads, LogWrites
 from tegata.store.unit import ActJournal, Withdraw
@@ -43,6 +44,7 @@ class Unit(
     TimestampUnitWrites,
     AnchorWrites,
     NodeWrites,
+    ComplianceWrites,
     LogWrites,
 ):
     """A unit of work with the writes of every room."""
@@ -60,9 +62,9 @@ class Store(
     WatchReads,
     ProfileReads,
     NoticeReads,
-    TenancyReads,
     AnchorReads,
     NodeReads,
+    ComplianceReads,
     LogReads,
 ):
     """Implements the stores of every room."""

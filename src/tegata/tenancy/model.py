@@ -53,6 +53,9 @@ class Action(StrEnum):
     REFUSED_KEYS_MANAGE = "refused-keys.manage"
     EVENTS_READ = "events.read"
     TENANTS_MANAGE = "tenants.manage"
+    CONTROLS_READ = "controls.read"
+    CONTROLS_RUN = "controls.run"
+    EVIDENCE_SUBMIT = "evidence.submit"
 
 
 OPERATOR_ACTIONS = frozenset(
@@ -61,9 +64,17 @@ OPERATOR_ACTIONS = frozenset(
         Action.TOKENS_MANAGE,
         Action.REFUSED_KEYS_MANAGE,
         Action.EVENTS_READ,
+        Action.CONTROLS_READ,
+        Action.CONTROLS_RUN,
+        Action.EVIDENCE_SUBMIT,
     }
 )
-TENANT_ACTIONS = frozenset(Action) - {Action.TENANTS_MANAGE}
+TENANT_ACTIONS = frozenset(Action) - {
+    Action.TENANTS_MANAGE,
+    Action.CONTROLS_READ,
+    Action.CONTROLS_RUN,
+    Action.EVIDENCE_SUBMIT,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,7 @@ _INTERNAL = {
     ProblemCode.IDEMPOTENCY_MISMATCH,
     ProblemCode.IDEMPOTENCY_IN_PROGRESS,
     ProblemCode.CONFLICT,
+    ProblemCode.CONTROL_UNKNOWN,
 }
 
 STATUS = {

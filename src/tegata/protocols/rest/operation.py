@@ -14,6 +14,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from tegata.compliance.reading import PaperService
+from tegata.compliance.service import EvidenceService
 from tegata.identity.services import IdentityServices
 from tegata.issuance.authorities import AuthorityService
 from tegata.issuance.take_over import TakeOverService
@@ -62,6 +64,8 @@ class Services:
     notices: NoticeService
     timestamping: TimestampAuthorityService
     stamps: TimestampService
+    evidence: EvidenceService
+    papers: PaperService
     identity: IdentityServices
     log: LogService
     base_url: str

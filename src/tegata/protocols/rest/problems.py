@@ -157,6 +157,7 @@ TABLE = {
     ProblemCode.WEBHOOK_UNAVAILABLE: HttpProblem(503, "The webhook was not taken"),
     ProblemCode.GATEWAY_UNAVAILABLE: HttpProblem(503, "J-LIS cannot be asked now"),
     ProblemCode.MAIL_UNAVAILABLE: HttpProblem(503, "Mail cannot be sent now"),
+    ProblemCode.CONTROL_UNKNOWN: HttpProblem(404, "There is no such promise or probe"),
     ProblemCode.OVERLOADED: HttpProblem(503, "The service is too busy now"),
 }
 # Seconds after which trying again makes sense (RFC 9110 section 10.2.3).

@@ -9,6 +9,9 @@ Text compares by octets (collation "C"), because prefix search is a range of oct
 from __future__ import annotations
 
 from tegata.store.schema.columns import metadata as metadata
+from tegata.store.schema.compliance import canary_plan as canary_plan
+from tegata.store.schema.compliance import evidence_record as evidence_record
+from tegata.store.schema.compliance import evidence_standing as evidence_standing
 from tegata.store.schema.identity import confirmation_record as confirmation_record
 from tegata.store.schema.identity import identity_certificate as identity_certificate
 from tegata.store.schema.identity import identity_consent as identity_consent

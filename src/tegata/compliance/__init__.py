@@ -1,0 +1,1 @@
+"""Shows which promises hold now, and on what evidence."""

@@ -1,0 +1,1 @@
+"""The trust centre: the white paper as a public page."""
