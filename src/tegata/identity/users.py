@@ -57,14 +57,13 @@ class UserService:
         shown = CertificateReference(
             authority.kind, authority.key_identifier, certificate.tbs.serial
         )
-        tag = vault.tag(shown)
+        tag, now = vault.tag(shown), self.clock.now()
         known = await self.store.find_users(scope, [tag])
         if tag in known:
             user = known[tag].user
             if known[tag].shown:
                 return Person(user, tag, ())
             # J-LIS linked it to another one earlier; now it was shown.
-            now = self.clock.now()
             point = certificate.distribution_point
             return Person(user, tag, (KnownCertificate(tag, user, shown, point, now),))
         try:
@@ -77,7 +76,6 @@ class UserService:
         # The earliest one known decides, should two have become known apart.
         earlier = next((known[each] for each in tags if each in known), None)
         user = vault.user_id(family[0]) if earlier is None else earlier.user
-        now = self.clock.now()
         new = [
             KnownCertificate(
                 each,
