@@ -9,6 +9,7 @@ are on. Results go to `var/bench.json` and, as a table, to standard output.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import platform as machine
@@ -31,6 +32,7 @@ from bench.card import bench_card
 from bench.crl import bench_crl
 from bench.identity import bench_statuses, bench_submissions, lines
 from bench.issuing import issue_plan, requests_for
+from bench.log import bench_log
 from bench.platform import Running, children, cpu_seconds, load, running
 from bench.preload import preload_postgres, preload_sqlite
 from bench.search import SearchFigure
@@ -235,6 +237,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--certificates", type=int, default=1_000_000)
     parser.add_argument("--requests", type=int, default=4000)
+    parser.add_argument("--leaves", type=int, default=10_000_000)
     chosen = parser.parse_args()
     bench = Bench(chosen.requests)
     folder = Path(tempfile.mkdtemp(prefix="tegata-bench-"))
@@ -248,6 +251,8 @@ def main() -> None:
         with running(folder / "identity") as run:
             people = bench_submissions(run, chosen.requests)
         people += bench_statuses(folder, chosen.certificates, 10 * chosen.requests)
+        (folder / "log").mkdir()
+        log = asyncio.run(bench_log(folder / "log", chosen.leaves))
     finally:
         shutil.rmtree(folder)
     report = {
@@ -260,6 +265,7 @@ def main() -> None:
         "identity": [asdict(figure) for figure in people],
         "card": [asdict(figure) for figure in card],
         "bulk": [asdict(figure) for figure in bench.bulk],
+        "log": [asdict(figure) for figure in log],
         "stamps": [asdict(figure) for figure in bench.stamps],
     }
     target = Path("var/bench.json")
@@ -267,6 +273,7 @@ def main() -> None:
     target.write_text(json.dumps(report, indent=2) + "\n")
     print("\n".join(_line(figure) for figure in bench.figures))
     print(lines(people))
+    print("\n".join(f"{figure.name:<44} {figure.per_second:8.0f}/s" for figure in log))
 
 
 if __name__ == "__main__":

@@ -111,6 +111,8 @@ def _preload(data: Path, tenant: str, issuer: str, count: int) -> None:
         "UPDATE crl_scope SET changes = ? WHERE issuer = ? AND shard = 0",
         (changes + count, issuer),
     )
+    # The next start is not to make the list before it is measured.
+    connection.execute("UPDATE job SET run_at = ? WHERE kind = 'crl.publish'", (1 << 60,))
     connection.execute("COMMIT")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.execute("ANALYZE")

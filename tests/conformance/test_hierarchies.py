@@ -159,6 +159,25 @@ def test_an_externally_signed_ca_is_verified_by_the_root_that_signed_it(
     leaf = platform.issue("www.example.test", issuer=pending["id"])
     run(OPENSSL, "verify", "-x509_strict", "-CAfile", root, "-untrusted", own, leaf.leaf)
     assert platform.status(leaf) == "good"
+    # Its next generation: a new key, a new request, and the same root above it.
+    waiting = json.loads(tegata(platform, "ca", "rekey", pending["id"]))
+    assert (waiting["state"], waiting["predecessor"]) == ("pending", pending["id"])
+    again = pem(tmp_path, "again.csr", tegata(platform, "ca", "csr", waiting["id"]))
+    run(OPENSSL, "req", "-in", again, "-verify", "-noout")
+    platform.issue("still.example.test", issuer=pending["id"])
+    run(
+        OPENSSL, "x509", "-req", "-in", again, "-CA", "o.pem", "-CAkey", "o.key",
+        "-copy_extensions", "copy", "-days", "900", "-out", "ca2.pem", folder=tmp_path,
+    )  # fmt: skip
+    following = pem(tmp_path, "chain2.pem", (tmp_path / "ca2.pem").read_text(), root.read_text())
+    new = json.loads(tegata(platform, "ca", "install", waiting["id"], following))
+    assert (new["state"], new["predecessor"]) == ("active", pending["id"])
+    assert platform.call("GET", f"/v1/issuers/{pending['id']}")["state"] == "retired"
+    later = platform.issue("later.example.test", issuer=new["id"])
+    both = pem(tmp_path, "both.pem", own.read_text(), (tmp_path / "ca2.pem").read_text())
+    for each in (leaf, later):
+        run(OPENSSL, "verify", "-x509_strict", "-CAfile", root, "-untrusted", both, each.leaf)
+        assert platform.status(each) == "good"
 
 
 def test_a_revoked_ca_stands_in_its_parents_list_and_issues_no_more(platform: Running) -> None:
@@ -186,7 +205,14 @@ def test_the_repository_shows_policies_and_nothing_that_runs(
     platform: Running, tmp_path: Path
 ) -> None:
     issuer = str(platform.context["issuer"])
-    document = pem(tmp_path, "cps.md", "# 1. はじめに\n<script>alert(1)</script>")
+    incomplete = pem(tmp_path, "part.md", "# 1. はじめに\n## 1.1 概要\n")
+    said = refused(platform, "ca", "publish-policy", issuer, str(incomplete), "--title", "CPS")
+    assert "policy.incomplete" in said
+    assert "1.2 Document name and identification" in said
+    assert "1.1 Overview" not in said
+    outline = tegata(platform, "ca", "policy-outline", "--language", "ja")
+    hostile = "<script>alert(1)</script> [link](javascript:alert(2)) ![](http://x.test/y.png)"
+    document = pem(tmp_path, "cps.md", outline.replace("規定しない。", hostile, 1))
     tegata(
         platform, "ca", "publish-policy", issuer, document,
         "--title", "CPS <script>", "--language", "ja",
@@ -197,6 +223,10 @@ def test_the_repository_shows_policies_and_nothing_that_runs(
     for link in re.findall(r'href="([^"]+)"', page):
         address = link if link.startswith("http") else platform.public + link
         assert platform.get(address), os.path.basename(address)  # noqa: PTH119 (of a URL)
-    assert platform.get(f"{platform.public}/repository/{issuer}/policies/1") == (
-        document.read_bytes()
-    )
+    policy = f"{platform.public}/repository/{issuer}/policies/1"
+    assert platform.get(policy + ".md") == document.read_bytes()
+    shown = platform.get(policy).decode()
+    assert "<h1>1. はじめに</h1>" in shown
+    assert "<h2>4.10 証明書のステータス確認サービス</h2>" in shown
+    assert not re.search(r"<script|<img|javascript:[^\]<]*\"", shown)
+    assert "&lt;script&gt;alert(1)" in shown

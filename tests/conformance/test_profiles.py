@@ -121,6 +121,49 @@ def test_code_is_signed_for_java(platform: Running, tmp_path: Path) -> None:
     assert verify_jar(server, tmp_path / "server") == 8
 
 
+def test_nss_takes_code_from_its_signer(platform: Running, tmp_path: Path) -> None:
+    require("nss", "verifies what we issue")
+    enrolled = enrol(platform, "code-signing", "Tanuki KK")
+    database = Database(tmp_path, enrolled.root, enrolled.issuing)
+    database.add("leaf", enrolled.leaf)
+    # J is an object signer. The root is trusted for that, and the issuing CA marked as one that may
+    # stand between: NSS takes no basicConstraints for it, only Netscape's certificate type.
+    database.certutil("-M", "-n", "root", "-t", "CT,C,C")
+    database.certutil("-M", "-n", "issuing", "-t", ",,c")
+    assert database.verify("leaf", "J") == (0, "certutil: certificate is valid\n")
+    assert database.verify("leaf", "S")[0] != 0
+
+
+def test_keytool_asks_and_takes_the_reply(platform: Running, tmp_path: Path) -> None:
+    require("keytool", "asks for certificates as Java's users do")
+    store = ("-keystore", "java.p12", "-storepass", "secret")
+
+    def keytool(command: str, *arguments: str | Path) -> str:
+        return run("keytool", command, *arguments, *store, folder=tmp_path)
+
+    keytool("-genkeypair", "-alias", "signer", "-keyalg", "EC", "-groupname", "secp256r1",
+            "-dname", "CN=Tanuki KK")  # fmt: skip
+    csr = keytool("-certreq", "-alias", "signer")
+    body = {"issuer": platform.context["issuer"], "profile": "code-signing", "csr": csr}
+    answer = platform.call("POST", "/v1/certificates", body)
+    (tmp_path / "root.pem").write_text(answer["chain"][-1])
+    (tmp_path / "reply.pem").write_text(answer["certificate"] + "".join(answer["chain"]))
+    code, text = attempt("keytool", "-importcert", "-noprompt", "-alias", "signer", "-file",
+                         "reply.pem", *store, "-J-Duser.language=en", folder=tmp_path)  # fmt: skip
+    assert (code, "installed in keystore" in text) == (0, True), text
+    listed = keytool("-list", "-v", "-alias", "signer", "-J-Duser.language=en")
+    assert "Certificate chain length: 3" in listed
+    assert "codeSigning" in listed
+    (tmp_path / "Hello.txt").write_text("hello\n")
+    run("python3", "-m", "zipfile", "-c", "hello.jar", "Hello.txt", folder=tmp_path)
+    run("jarsigner", *store, "hello.jar", "signer", folder=tmp_path)
+    run("keytool", "-importcert", "-noprompt", "-alias", "root", "-file", "root.pem",
+        "-keystore", "trust.p12", "-storepass", "secret", folder=tmp_path)  # fmt: skip
+    code, text = attempt("jarsigner", "-verify", "-strict", "-keystore", "trust.p12",
+                         "-storepass", "secret", "hello.jar", folder=tmp_path)  # fmt: skip
+    assert code & ~64 == 0, text
+
+
 def verify_jar(enrolled: Enrolled, folder: Path) -> int:
     """What jarsigner makes of a JAR that was signed with a certificate."""
     folder.mkdir()

@@ -40,6 +40,8 @@ from tegata.store.schema import (
 )
 from tegata.store.statement import Row, Statement
 from tegata.tenancy.model import TenantState
+from tests.crash.authorities import require_authority
+from tests.crash.bulk import require_file
 from tests.crash.ledger import Ledger, Line
 from tests.crash.scenarios import DEMO, OPERATOR, Actor
 from tests.fakes.unit import verified_record
@@ -280,6 +282,10 @@ async def require_intended(actor: Actor, ledger: Ledger, intent: Line) -> bool:
             return not servers <= told
         case "open-tenant":
             return await _require_opened(actor, ledger, intent)
+        case "bulk":
+            return await require_file(actor, intent)
+        case "create-ca" | "rekey-ca" | "install-ca":
+            return await require_authority(actor, intent)
     raise AssertionError(intent)
 
 

@@ -13,11 +13,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Protocol, cast
 
+from tegata.issuance.authorities import AuthorityService
 from tegata.issuance.hierarchy import HierarchyService
 from tegata.issuance.reserve import SerialReserve
 from tegata.issuance.service import IssuanceService
 from tegata.main.composition import Platform
+from tegata.registration.bulk_work import BulkWork
 from tegata.registration.profiles import ProfileService
+from tegata.registration.renewal import RenewalService
 from tegata.registration.screening import KeyScreening, RefusedKeyService
 from tegata.registration.service import EnrolmentService
 from tegata.revocation.lists import CrlService
@@ -228,6 +231,14 @@ def interpose(platform: Platform, gate: Gate, own: Database | None = None) -> Pl
     crls = CrlService(store, signer, clock)
     profiles = ProfileService(store, store, store, clock)
     schedule = platform.tenants.schedule
+    enrolment = EnrolmentService(
+        store, store, issuance, clock, profiles, KeyScreening(store, platform.key_list)
+    )
+    revocation, tokens = RevocationService(store, clock), TokenService(store, clock, randomness)
+    renewal = RenewalService(store, store, enrolment, revocation, clock)
+    authorities = AuthorityService(
+        store, hierarchy, signer, issuance.gate, clock, crls.ensure_published, schedule
+    )
     return replace(
         platform,
         database=database,
@@ -236,14 +247,15 @@ def interpose(platform: Platform, gate: Gate, own: Database | None = None) -> Pl
         serials=serials,
         issuance=issuance,
         hierarchy=hierarchy,
-        enrolment=EnrolmentService(
-            store, store, issuance, clock, profiles, KeyScreening(store, platform.key_list)
-        ),
+        authorities=authorities,
+        enrolment=enrolment,
+        renewal=renewal,
+        bulk_work=BulkWork(store, store, store, enrolment, renewal, revocation, tokens, clock),
         refused_keys=RefusedKeyService(store, clock),
         profiles=profiles,
-        revocation=RevocationService(store, clock),
+        revocation=revocation,
         crls=crls,
         ocsp=OcspService(store, signer, clock),
-        tokens=TokenService(store, clock, randomness),
+        tokens=tokens,
         tenants=TenantService(store, keys, hierarchy, crls, clock, randomness, schedule),
     )

@@ -23,9 +23,10 @@ from tegata.main.serve import _close_blocks, _settle_blocks
 from tegata.main.settings import Address, Pkcs11Settings, Settings
 from tegata.store.migrate import migrate_sqlite
 from tests.crash import checks
+from tests.crash.catalogue import SCENARIOS
 from tests.crash.gate import KillGate, interpose
 from tests.crash.ledger import Ledger
-from tests.crash.scenarios import SCENARIOS, Actor, demo_issuer
+from tests.crash.scenarios import Actor, demo_issuer
 from tests.crash.signing import ForkedSigner, fork_signer
 
 ANYWHERE = Address("127.0.0.1", 0)

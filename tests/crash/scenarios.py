@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tegata.issuance.model import IssuedCertificate
@@ -68,8 +68,8 @@ class Actor:
 async def demo_issuer(platform: Platform) -> IssuerId:
     """The demo tenant's issuing CA."""
     issuers = await platform.store.list_issuers(DEMO)
-    (found,) = (each.id for each in issuers if each.key.purpose is KeyPurpose.ISSUING_CA)
-    return found
+    # The first: scenarios make others.
+    return next(each.id for each in issuers if each.key.purpose is KeyPurpose.ISSUING_CA)
 
 
 Act = Callable[[], Awaitable[object]]
@@ -131,14 +131,3 @@ async def open_tenant(actor: Actor, before: Actor) -> Act:
         actor.ledger.acknowledge("opened", tenant=tenant)
 
     return act
-
-
-SCENARIOS: Mapping[str, Scenario] = {
-    "issue": issue,
-    "issue-with-key": issue_with_key,
-    "revoke": revoke,
-    "publish": publish,
-    "release": release,
-    "exhaust": exhaust,
-    "open-tenant": open_tenant,
-}

@@ -22,6 +22,7 @@ from tegata.kernel.scope import PLATFORM_TENANT, TenantScope, platform_acts
 from tegata.kernel.signing import KeyPurpose
 from tegata.pkix.certificate import parse_certificate
 from tegata.pkix.crl_reader import parse_tbs_cert_list
+from tegata.registration.key_comparison import KeyComparison
 from tegata.registration.profiles import ProfileService
 from tegata.registration.screening import KeyScreening, RefusedKeyService
 from tegata.registration.service import EnrolmentService
@@ -102,6 +103,7 @@ class World:
         )
         screening = KeyScreening(store, self.key_list)
         self.refused_keys = RefusedKeyService(store, clock)
+        self.key_comparison = KeyComparison(store, clock)
         self.revocation = RevocationService(store, clock)
         self.crls = CrlService(store, signer, clock)
         self.ocsp = OcspService(store, signer, clock)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Protocol, TypeVar
 
 from cryptography import x509
@@ -126,7 +127,8 @@ class Tables(TakeOverTables):
         tuple[TenantId, CertificateId, CertificateId], tuple[Replacement, datetime]
     ] = field(default_factory=dict)
     refused_keys: dict[tuple[TenantId, bytes], RefusedKey] = field(default_factory=dict)
-    moduli: dict[tuple[TenantId, bytes], bytes] = field(default_factory=dict)
+    # By the digest of each: its key, and the modulus.
+    moduli: dict[tuple[TenantId, bytes], tuple[bytes, bytes]] = field(default_factory=dict)
     tokens: dict[TokenId, Token] = field(default_factory=dict)
     profiles: dict[tuple[TenantId, str, int], ProfileVersion] = field(default_factory=dict)
     pending: dict[IssuerId, PendingAuthority] = field(default_factory=dict)
@@ -396,15 +398,24 @@ class MemoryUnit(MemoryTakeOverUnit):
         place, row = (self._scope.tenant, spki_sha256), RefusedKey(spki_sha256, ground, now)
 
         def add(tables: Tables) -> None:
-            tables.refused_keys.setdefault(place, row)
+            found = tables.refused_keys.setdefault(place, row)
+            if found.ground is RefusalGround.LISTED:
+                tables.refused_keys[place] = replace(found, ground=ground)
 
         self._writes.append(add)
 
-    def add_modulus(self, modulus_sha256: bytes, spki_sha256: bytes, now: datetime) -> None:
+    def remove_refused_key(self, key: RefusedKey) -> None:
+        def remove(tables: Tables) -> None:
+            if tables.refused_keys.pop((self._scope.tenant, key.spki_sha256), None) != key:
+                raise Problem(ProblemCode.CONFLICT)
+
+        self._writes.append(remove)
+
+    def add_modulus(self, modulus: bytes, spki_sha256: bytes, now: datetime) -> None:
+        place = self._scope.tenant, sha256(modulus).digest()
+
         def add(tables: Tables) -> None:
-            if tables.moduli.setdefault((self._scope.tenant, modulus_sha256), spki_sha256) != (
-                spki_sha256
-            ):
+            if tables.moduli.setdefault(place, (spki_sha256, modulus))[0] != spki_sha256:
                 raise Problem(ProblemCode.CSR_WEAK_KEY)
 
         self._writes.append(add)
@@ -521,8 +532,17 @@ class MemoryStore(MemoryTakeOverStore):
         own = (rows[place] for place in sorted(rows) if place[0] == scope.tenant)
         return [each for each in own if each.spki_sha256 > after][:limit]
 
+    async def find_refused_key(self, scope: TenantScope, spki_sha256: bytes) -> RefusedKey | None:
+        return self._read("find_refused_key").refused_keys.get((scope.tenant, spki_sha256))
+
     async def find_modulus(self, scope: TenantScope, modulus_sha256: bytes) -> bytes | None:
-        return self._read("find_modulus").moduli.get((scope.tenant, modulus_sha256))
+        found = self._read("find_modulus").moduli.get((scope.tenant, modulus_sha256))
+        return found[0] if found is not None else None
+
+    async def newest_moduli(self, scope: TenantScope, limit: int) -> Sequence[tuple[bytes, int]]:
+        rows = self._read("newest_moduli").moduli
+        own = [row for (owner, _digest), row in rows.items() if owner == scope.tenant]
+        return [(key, int.from_bytes(modulus, "big")) for key, modulus in own[-limit:]]
 
     async def find_idempotency(self, scope: TenantScope, key_hash: bytes) -> EarlierRequest | None:
         return self._read("find_idempotency").keys_used.get((scope.tenant, key_hash))
@@ -707,6 +727,12 @@ class MemoryStore(MemoryTakeOverStore):
     async def list_pending_issuers(self, scope: TenantScope) -> Sequence[PendingAuthority]:
         return list(self._read("list_pending_issuers").pending.values())
 
+    async def issuer_ids_after(
+        self, scope: TenantScope, after: str, limit: int
+    ) -> Sequence[IssuerId]:
+        data = self._read("issuer_ids_after")
+        return sorted(each for each in (*data.issuers, *data.pending) if each > after)[:limit]
+
     async def list_issuer_certificates(
         self, scope: TenantScope, issuer: IssuerId
     ) -> Sequence[tuple[LinkKind, bytes]]:
@@ -741,11 +767,16 @@ class MemoryStore(MemoryTakeOverStore):
     async def list_tenants(self, scope: TenantScope) -> Sequence[Tenant]:
         return list(self._read("list_tenants").tenants.values())
 
+    async def tenants_after(self, scope: TenantScope, after: str, limit: int) -> Sequence[Tenant]:
+        tenants = self._read("tenants_after").tenants
+        return [tenants[each] for each in sorted(tenants) if each > after][:limit]
+
     async def find_token(self, tenant: TenantId, token: TokenId) -> Token | None:
         return self._read("find_token").tokens.get(token)
 
-    async def list_tokens(self, scope: TenantScope) -> Sequence[Token]:
-        return list(self._read("list_tokens").tokens.values())
+    async def tokens_after(self, scope: TenantScope, after: str, limit: int) -> Sequence[Token]:
+        tokens = self._read("tokens_after").tokens
+        return [tokens[each] for each in sorted(tokens) if each > after][:limit]
 
     async def list_events(
         self, scope: TenantScope, after: int, limit: int

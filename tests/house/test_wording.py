@@ -19,7 +19,8 @@ from tegata.identity.reasons import TEXTS as REASONS
 from tegata.kernel.wording import LANGUAGES, choose_language, translate
 from tegata.main import quickstart
 from tegata.profiles.document_errors import MESSAGES
-from tegata.protocols.repository.endpoints import STATE_TEXTS, TEXTS
+from tegata.protocols.repository.pages import STATE_TEXTS, TEXTS
+from tegata.protocols.rest.application import PAGE_TEXTS
 from tegata.protocols.rest.problems import TABLE
 from tegata.registration.notice import NOTICE_TEXTS
 from tests.house.source import PACKAGE
@@ -97,7 +98,7 @@ def test_every_text_of_a_notice_is_translated(language: str) -> None:
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_every_text_of_the_repository_is_translated(language: str) -> None:
-    texts = (*TEXTS, *STATE_TEXTS)
+    texts = (*TEXTS, *STATE_TEXTS, *PAGE_TEXTS)
     assert [text for text in texts if translate(text, language) == text] == []
 
 
@@ -126,7 +127,7 @@ def test_everything_that_an_audit_says_is_translated(language: str) -> None:
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_the_catalogue_has_no_text_that_nobody_says(language: str) -> None:
-    pages = {*TEXTS, *STATE_TEXTS, *audit_wording.TEXTS}
+    pages = {*TEXTS, *STATE_TEXTS, *PAGE_TEXTS, *audit_wording.TEXTS}
     said = problem_titles() | quick_start_titles() | document_texts() | set(NOTICE_TEXTS) | pages
     said |= verdict_texts() | set(SAID)
     assert keys(language) - said == set()

@@ -15,7 +15,7 @@ from tegata.issuance.authorities import issuer_stop, platform_stop, tenant_stop
 from tegata.issuance.model import Issuer, LinkKind, NewAuthority, PendingAuthority, StopCause
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import PLATFORM_TENANT, platform_acts
-from tegata.kernel.signing import KeyPurpose
+from tegata.kernel.signing import KeyAlgorithm, KeyPurpose
 from tegata.pkix import oids
 from tegata.pkix.name_constraints import constraint_base
 from tegata.pkix.names import encode_name
@@ -85,6 +85,7 @@ async def test_a_crashed_rekey_has_one_new_generation_when_asked_again(crash_at:
     old = next(each for each in world.tables.issuers.values() if each.parent is None)
     await world.authorities.refresh()
     new = await world.authorities.rekey(world.scope, old.id, DIGEST)
+    assert isinstance(new, Issuer)
     assert [each.id for each in world.tables.issuers.values() if each.predecessor == old.id] == [
         new.id
     ]
@@ -97,7 +98,8 @@ async def test_a_crashed_rekey_has_one_new_generation_when_asked_again(crash_at:
 class Elsewhere:
     """A CA that somebody else runs."""
 
-    def __init__(self, path_length: int | None = None) -> None:
+    def __init__(self, path_length: int | None = None, now: datetime = WORLD_NOW) -> None:
+        self.now = now
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Elsewhere Root")])
         own = self._builder(self.name, self.key.public_key(), 3650)
@@ -114,8 +116,8 @@ class Elsewhere:
             .issuer_name(self.name)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(WORLD_NOW - timedelta(days=30))
-            .not_valid_after(WORLD_NOW + timedelta(days=days))
+            .not_valid_before(self.now - timedelta(days=30))
+            .not_valid_after(self.now + timedelta(days=days))
         )
 
     def certify(
@@ -180,6 +182,57 @@ async def test_a_crashed_request_or_installation_is_completed_by_asking_again(
     assert named(world, OURS) == [installed]
     assert world.tables.pending == {}
     require_whole(world, installed)
+
+
+async def rekey_external(world: World) -> Issuer:
+    """The next generation of a CA that is certified elsewhere, from wherever it got stuck."""
+    old = next(each for each in named(world, OURS))
+    waiting = await world.authorities.rekey(world.scope, old.id, DIGEST)
+    if isinstance(waiting, PendingAuthority):
+        assert world.authorities.state(old) == "active"
+        elsewhere = Elsewhere()
+        chain = (elsewhere.certify(waiting), elsewhere.der)
+        return await world.authorities.install(world.scope, waiting.id, chain, DIGEST)
+    return waiting
+
+
+async def install_then_rekey(world: World) -> None:
+    await world.open_tenant()
+    await install_all(world)
+    await world.restart()
+    world.arm()
+    await rekey_external(world)
+
+
+@pytest.mark.parametrize("crash_at", every_port_call(install_then_rekey))
+async def test_a_crashed_rekey_of_an_external_ca_has_one_new_generation(crash_at: int) -> None:
+    world = await crash(install_then_rekey, crash_at)
+    await world.restart()
+    await world.require_settled()
+    (old,) = named(world, OURS)
+    await world.authorities.refresh()
+    new = await rekey_external(world)
+    assert (new.predecessor, new.name) == (old.id, f"{OURS} #2")
+    assert (new.facts.subject, new.key.algorithm) == (old.facts.subject, old.key.algorithm)
+    assert new.key.public_key != old.key.public_key
+    generations = [each for each in world.tables.issuers.values() if each.predecessor == old.id]
+    assert generations == [new]
+    assert world.tables.pending == {}
+    assert (world.authorities.state(old), world.authorities.state(new)) == ("retired", "active")
+    require_whole(world, new)
+    assert await rekey_external(world) == new
+
+
+async def test_an_external_ca_issues_until_its_next_generation_is_certified() -> None:
+    world = World()
+    await world.open_tenant()
+    old = await install_all(world)
+    waiting = await world.authorities.rekey(world.scope, old.id, DIGEST, KeyAlgorithm.P384)
+    assert isinstance(waiting, PendingAuthority)
+    assert (waiting.predecessor, waiting.key.algorithm) == (old.id, KeyAlgorithm.P384)
+    assert await world.authorities.rekey(world.scope, old.id, DIGEST) == waiting
+    assert await refused(world, waiting, *old.chain) == "the certificate is for another key"
+    assert world.authorities.state(old) == "active"
 
 
 async def refused(world: World, pending: PendingAuthority, *chain: bytes) -> str:

@@ -28,6 +28,7 @@ class Mailbox:
     envelopes: list[tuple[str, tuple[str, ...], bool]] = field(default_factory=list)
     answer: Answer = lambda _message: "250 OK"
     refused: frozenset[str] = frozenset()
+    deferred: frozenset[str] = frozenset()
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     async def handle_RCPT(  # noqa: N802 (aiosmtpd names it)
@@ -36,6 +37,8 @@ class Mailbox:
         """One recipient."""
         if address in self.refused:
             return "550 no such mailbox"
+        if address in self.deferred:
+            return "450 greylisted"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

@@ -14,6 +14,7 @@ import pytest
 from tests.journeys.mail import Mailbox, mail_server
 from tests.journeys.platform import Caller, Json, Server, eventually, running, start
 from tests.journeys.requests import make_csr
+from tests.pkix.keys import make_key
 
 PATH = "/v1/expiry-notices"
 SENDER = "tegata@pki.example.test"
@@ -176,6 +177,55 @@ def test_a_server_that_is_not_ready_is_asked_again(folder: Path) -> None:
             mailbox.messages[0]["message-id"]
         ] * 2
         assert disclosed(tenant.caller, "send") == [{"refused": "gone@example.test"}]
+
+
+def test_who_does_not_take_a_mail_for_now_gets_it_again_and_nobody_else(
+    folder: Path, database: tuple[str, ...]
+) -> None:
+    with (
+        mail_server() as mailbox,
+        running(folder / "data", *database, *smtp_options(mailbox)) as server,
+    ):
+        mailbox.deferred = frozenset({"grey@example.test"})
+        tenant = server.open_tenant("Greylisted")
+        tenant.issue(make_csr("grey.example.test"))
+        ask(tenant.caller, "pki@example.test", "grey@example.test")
+        eventually(lambda: bool(acts(tenant.caller, "send")))
+        mailbox.deferred = frozenset()
+        eventually(lambda: len(acts(tenant.caller, "send")) == 2)
+        assert [to for _sender, to, _tls in mailbox.envelopes] == [
+            ("pki@example.test",), ("grey@example.test",)
+        ]  # fmt: skip
+        assert len({message["message-id"] for message in mailbox.messages}) == 1
+        assert disclosed(tenant.caller, "send") == [
+            {"refused": "", "deferred": "grey@example.test"}, {"refused": ""}
+        ]  # fmt: skip
+
+
+def test_a_successor_that_is_good_speaks_for_what_it_replaced(folder: Path) -> None:
+    with mail_server() as mailbox, running(folder / "data", *smtp_options(mailbox)) as server:
+        tenant = server.open_tenant("Successors")
+
+        def successor_of(first: Json, *names: str) -> Json:
+            def renewed() -> Json | None:
+                # Other octets in its subjectAltName: by names it would not be found.
+                body = {"csr": make_csr(*reversed(names), key=make_key("p256"))}
+                new = tenant.caller.post(f"/v1/certificates/{first['id']}/rekey", body).good(201)
+                return new if new["not_after"] > first["not_after"] else None
+
+            return eventually(renewed)
+
+        names, others = ("a.example.test", "b.example.test"), ("c.example.test", "d.example.test")
+        first, other = tenant.issue(make_csr(*names)), tenant.issue(make_csr(*others))
+        last, dead = successor_of(first, *names), successor_of(other, *others)
+        tenant.revoke(dead["id"], "superseded").good()
+        ask(tenant.caller, "pki@example.test")
+        eventually(received(mailbox, 1))
+        text = text_of(mailbox.messages[0])
+        assert first["id"] not in text
+        assert last["id"] in text
+        assert other["id"] in text
+        assert dead["id"] not in text
 
 
 def test_a_mail_that_is_refused_for_good_is_given_up_and_recorded(folder: Path) -> None:

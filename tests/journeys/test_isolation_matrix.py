@@ -442,6 +442,11 @@ def refuse_keys(world: World) -> Iterator[Attempt]:
     yield Attempt("POST", "/v1/refused-keys", None, key)
 
 
+def allow_keys(world: World) -> Iterator[Attempt]:
+    assert world.victim.tenant.caller.items("/v1/refused-keys")
+    yield Attempt("POST", "/v1/refused-keys/allow", "refused-key.unknown", VICTIMS_KEY)
+
+
 def list_refused_keys(_world: World) -> Iterator[Attempt]:
     for query in ("", f"?after={'00' * 32}", "?limit=1"):
         yield Attempt("GET", f"/v1/refused-keys{query}", None)
@@ -658,6 +663,7 @@ CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
     ("GET", "/v1/events"): list_events,
     ("GET", "/v1/events/{sequence}/proof"): prove_event,
     ("POST", "/v1/refused-keys"): refuse_keys,
+    ("POST", "/v1/refused-keys/allow"): allow_keys,
     ("GET", "/v1/refused-keys"): list_refused_keys,
     ("POST", "/v1/tenants"): open_tenant,
     ("POST", "/v1/tenants/{tenant}/tokens"): create_tenant_token,
@@ -665,12 +671,14 @@ CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
     ("POST", "/v1/tenants/{tenant}/resume"): change_tenant("resume"),
     ("GET", "/v1/tenants"): list_tenants,
 }
+VICTIMS_KEY = {"keys": ["cd" * 32]}
 # What an operator's token may do, in the operator's own space.
 OPERATORS = {
     ("POST", "/v1/tokens"),
     ("GET", "/v1/tokens"),
     ("DELETE", "/v1/tokens/{token}"),
     ("POST", "/v1/refused-keys"),
+    ("POST", "/v1/refused-keys/allow"),
     ("GET", "/v1/refused-keys"),
     ("GET", "/v1/events"),
     ("GET", "/v1/events/{sequence}/proof"),
@@ -695,6 +703,7 @@ def victim(server: Server) -> Victim:
     tenant.revoke(revoked["id"], "superseded").good()
     document = {"document": DOCUMENT.format(name="victims-own")}
     tenant.caller.call("PUT", "/v1/profiles/victims-own", document).good(201)
+    assert tenant.caller.post("/v1/refused-keys", VICTIMS_KEY).status == 204
     bounded = tenant.caller.post("/v1/tokens", {"name": "victim's own", "issuers": [tenant.issuer]})
     root = next(each["id"] for each in tenant.issuers if each["id"] != tenant.issuer)
     authority = chain_of(revoked)[0]
@@ -774,9 +783,14 @@ def _settled(server: Server, tenant: Tenant, authority: x509.Certificate) -> boo
 
 
 def routes_of(server: Server) -> set[Route]:
-    """The operations that the running server describes."""
+    """The operations that the running server describes, but for those that are anybody's."""
     paths = server.api.get("/openapi.json").good()["paths"]
-    return {(method.upper(), path) for path, item in paths.items() for method in item}
+    return {
+        (method.upper(), path)
+        for path, item in paths.items()
+        for method, described in item.items()
+        if described.get("security") != []
+    }
 
 
 def send(server: Server, attempts: list[Attempt], caller: Caller | None) -> list[Answer]:

@@ -84,6 +84,35 @@ def test_nss_reads_the_file(tenant: Tenant, tmp_path: Path) -> None:
     assert "device7.example.test" in listed.stdout
 
 
+@pytest.mark.parametrize("algorithm", ["p256", "rsa-2048", "ed25519"])
+def test_keytool_takes_key_and_path_from_the_file(
+    tenant: Tenant, tmp_path: Path, algorithm: str
+) -> None:
+    keytool = require("keytool", "opens files as Java does")
+    file = tmp_path / "device.p12"
+    answer = ask(tenant, algorithm).good(201)
+    file.write_bytes(base64.b64decode(answer["pkcs12"]))
+    imported = subprocess.run(
+        [
+            keytool, "-importkeystore", "-noprompt", "-J-Duser.language=en",
+            "-srckeystore", file, "-srcstoretype", "PKCS12", "-srcstorepass", PASSWORD,
+            "-destkeystore", tmp_path / "java.jks", "-deststorepass", PASSWORD,
+        ],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "1 entries successfully imported" in imported.stdout + imported.stderr
+    listed = subprocess.run(
+        [
+            keytool, "-list", "-v", "-J-Duser.language=en",
+            "-keystore", tmp_path / "java.jks", "-storepass", PASSWORD,
+        ],
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    assert "Entry type: PrivateKeyEntry" in listed
+    # Without the root.
+    assert f"Certificate chain length: {len(answer['chain'])}" in listed
+
+
 def test_the_key_comes_once_and_the_password_is_nowhere(server: Server, tenant: Tenant) -> None:
     answer = ask(tenant).good(201)
     again = tenant.caller.get(f"/v1/certificates/{answer['id']}").good()
@@ -94,7 +123,9 @@ def test_the_key_comes_once_and_the_password_is_nowhere(server: Server, tenant: 
 
 def test_profiles_that_do_not_allow_it_and_bad_orders_are_refused(tenant: Tenant) -> None:
     assert ask(tenant, profile="tls-server").code == "key.server-side-refused"
-    assert ask(tenant, "ml-dsa-44").code == "key.server-side-refused"
+    answer = ask(tenant, "ml-dsa-44")
+    assert answer.code == "key.server-side-refused"
+    assert "send a csr" in answer.json()["detail"]
     assert ask(tenant, "rot13").code == "key.server-side-refused"
     for password in ("short", "x" * 129, "パスワードパスワード12"):
         key = {"algorithm": "p256", "password": password}

@@ -119,6 +119,30 @@ def test_an_operators_token_cannot_issue_even_at_the_platforms_own_issuer(server
         assert (answer.status, answer.code) == (403, "authorization.denied")
 
 
+@pytest.mark.parametrize("path", ["/v1/tenants", "/v1/tokens", "/v1/issuers"])
+def test_lists_are_read_page_by_page(server: Server, path: str) -> None:
+    tenant = server.open_tenant(f"Pages of {path}")
+    new_token(server, tenant.caller)
+    caller = server.operator if path == "/v1/tenants" else tenant.caller
+    whole = [each["id"] for each in caller.items(path)]
+    assert whole == sorted(whole)
+    assert len(whole) > 1
+    first = caller.get(path, limit=1).good()
+    assert ([each["id"] for each in first["items"]], first["next"]) == (whole[:1], whole[0])
+    assert [each["id"] for each in caller.items(path, limit=1)] == whole
+    # The last page says that it is the last, also when it is full.
+    assert caller.get(path, limit=len(whole)).good()["next"] is None
+    other = {"/v1/tenants": "tok_1", "/v1/tokens": "iss_1", "/v1/issuers": "ten_1"}[path]
+    for query in ({"after": other}, {"after": ""}, {"after": "x"}, {"limit": 0}, {"limit": 201}):
+        assert caller.get(path, **query).code == "request.malformed"
+
+
+def test_a_token_bound_to_issuers_reads_pages_of_its_own(server: Server, tenant: Tenant) -> None:
+    bound = sorted(each["id"] for each in tenant.issuers)[:1]
+    _made, caller = new_token(server, tenant.caller, issuers=bound)
+    assert [each["id"] for each in caller.items("/v1/issuers", limit=1)] == bound
+
+
 def test_a_tokens_secret_is_shown_once(server: Server, tenant: Tenant) -> None:
     made, _caller = new_token(server, tenant.caller)
     assert made["secret"].startswith(f"tgt_{tenant.id.partition('_')[2]}_")
@@ -350,3 +374,17 @@ def test_an_identifier_on_the_command_line_names_nothing_else(
     done = CliRunner().invoke(main, ["certificate", "show", identifier], env=context)
     assert (done.exit_code, type(done.exception)) == (1, SystemExit)
     assert "unknown" in done.output
+
+
+def test_the_command_reads_all_pages(server: Server, context: dict[str, str], folder: Path) -> None:
+    tenant = server.open_tenant("Many tokens")
+    token_file = folder / "many.token"
+    token_file.write_text(tenant.caller.token)
+    for number in range(201):
+        tenant.caller.post("/v1/tokens", {"name": f"token {number}"}).good(201)
+    assert tenant.caller.get("/v1/tokens", limit=200).good()["next"] is not None
+    listed = said(context, "token", "list", "--token-file", token_file)
+    assert listed["next"] is None
+    assert [each["name"] for each in listed["items"]] == [
+        "administrator", *(f"token {number}" for number in range(201)),
+    ]  # fmt: skip

@@ -12,10 +12,19 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.components import require
-from tests.journeys.platform import TEGATA, Server, Tenant, environment, log_file, running, spawn
+from tests.journeys.platform import (
+    TEGATA,
+    Server,
+    Tenant,
+    environment,
+    eventually,
+    log_file,
+    running,
+    spawn,
+)
 from tests.journeys.requests import make_csr
 from tests.pkix.keys import PrivateKey, private_key, spki
-from tests.pkix.weak_rsa import WEAKNESSES, another_exponent, weak_key
+from tests.pkix.weak_rsa import WEAKNESSES, another_exponent, shared_prime_keys, weak_key
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +83,26 @@ def test_a_key_once_revoked_for_compromise_never_comes_back(server: Server, tena
     server.open_tenant("Same key elsewhere").issue(request_for(key))
 
 
+def test_keys_that_share_a_prime_are_found_and_refused(server: Server) -> None:
+    tenant = server.open_tenant("Shared primes")
+    one, other = shared_prime_keys()
+    innocent = fresh()
+    for key in (one, innocent, other):
+        tenant.issue(request_for(key))
+
+    def found() -> set[str]:
+        return {each["spki_sha256"] for each in tenant.caller.items("/v1/refused-keys")}
+
+    eventually(lambda: found() or None)
+    assert found() == {digest_of(one), digest_of(other)}
+    assert refuse(tenant, one) == refuse(tenant, other) == "csr.compromised-key"
+    tenant.issue(request_for(innocent))
+    body = {"keys": [digest_of(one)]}
+    assert tenant.caller.post("/v1/refused-keys/allow", body).code == "refused-key.final"
+    (act,) = [f for f in tenant.caller.facts() if f["action"] == "registration:refused-key:find"]
+    assert act["actor"] == "platform:keys"
+
+
 def test_a_modulus_comes_with_one_exponent_only(server: Server, tenant: Tenant) -> None:
     key = fresh()
     tenant.issue(request_for(key))
@@ -100,6 +129,31 @@ def test_the_operator_refuses_keys_for_all(server: Server, tenant: Tenant) -> No
     assert refuse(tenant, key) == "csr.compromised-key"
     seen = {each["spki_sha256"] for each in tenant.caller.items("/v1/refused-keys")}
     assert digest_of(key) not in seen
+
+
+def test_a_listed_key_is_allowed_again_by_who_listed_it(server: Server, tenant: Tenant) -> None:
+    key, other = fresh(), fresh()
+    body = {"keys": [digest_of(key)]}
+    assert tenant.caller.post("/v1/refused-keys", body).status == 204
+    assert server.operator.post("/v1/refused-keys", {"keys": [digest_of(other)]}).status == 204
+    assert refuse(tenant, key) == "csr.compromised-key"
+    for digest in (digest_of(other), "00" * 32):
+        both = {"keys": [digest_of(key), digest]}
+        answer = tenant.caller.post("/v1/refused-keys/allow", both)
+        assert (answer.status, answer.code) == (404, "refused-key.unknown")
+    assert refuse(tenant, key) == "csr.compromised-key"
+    assert tenant.caller.post("/v1/refused-keys/allow", body).status == 204
+    issued = tenant.issue(request_for(key))
+    (act,) = [
+        f
+        for f in tenant.caller.facts()
+        if f["action"] == "registration:refused-key:allow" and f["decision"] == "allowed"
+    ]
+    assert len(act["commitments"]) == 1
+    assert tenant.caller.post("/v1/refused-keys", body).status == 204
+    tenant.revoke(issued["id"], "keyCompromise").good()
+    answer = tenant.caller.post("/v1/refused-keys/allow", body)
+    assert (answer.status, answer.code) == (409, "refused-key.final")
 
 
 @pytest.mark.parametrize("keys", [[], ["ab"], ["zz" * 32], ["ab" * 33], [1], ["ab" * 32] * 1001])
@@ -161,6 +215,8 @@ def test_a_platform_refuses_what_its_list_holds(folder: Path) -> None:
         added = tegata("refused-key", "add", folder / "more.txt", "--context", context)
         assert added.returncode == 0, added.stderr
         assert refuse(demo, free) == "csr.compromised-key"
+        allowed = tegata("refused-key", "allow", "ff" * 32, "--context", context)
+        assert allowed.returncode == 1
         shown = tegata("refused-key", "list", "--context", context)
         assert [each["ground"] for each in json.loads(shown.stdout)["items"]] == ["listed"]
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.outbound.smtp import SmtpMailer, SmtpServer, compose_message
-from tegata.registration.notice import Mail
+from tegata.registration.notice import Delivery, Mail
 from tests.journeys.mail import mail_server
 
 SENDER = "tegata@example.test"
@@ -70,10 +70,10 @@ def password(tmp_path: Path) -> Path:
     return file
 
 
-async def send(server: SmtpServer) -> list[str]:
+async def send(server: SmtpServer) -> Delivery:
     mailer = SmtpMailer(server)
     try:
-        return list(await mailer.send(MAIL))
+        return await mailer.send(MAIL)
     finally:
         mailer.close()
 
@@ -83,7 +83,7 @@ async def test_a_mail_goes_encrypted_and_logged_in(
 ) -> None:
     with mail_server(tls, ("tegata", "secret")) as mailbox:
         server = SmtpServer("127.0.0.1", mailbox.port, False, SENDER, "tegata", password, authority)
-        assert await send(server) == []
+        assert await send(server) == Delivery()
     assert mailbox.envelopes == [(SENDER, MAIL.addresses, True)]
     message = mailbox.messages[0]
     assert message["subject"] == MAIL.subject
@@ -107,6 +107,30 @@ async def test_a_mail_stays_where_the_server_is_not_as_it_should_be(
             await send(server)
     assert refused.value.code is ProblemCode.MAIL_UNAVAILABLE
     assert mailbox.messages == []
+
+
+@pytest.mark.parametrize(
+    ("refused", "deferred"),
+    [((0,), ()), ((), (1,)), ((0,), (1,)), ((0, 1), ())],
+)
+async def test_each_address_is_refused_for_good_or_for_now(
+    refused: tuple[int, ...], deferred: tuple[int, ...]
+) -> None:
+    final, later = (tuple(MAIL.addresses[each] for each in which) for which in (refused, deferred))
+    with mail_server() as mailbox:
+        mailbox.refused, mailbox.deferred = frozenset(final), frozenset(later)
+        server = SmtpServer("127.0.0.1", mailbox.port, False, SENDER)
+        assert await send(server) == Delivery(final, later)
+    taken = set(MAIL.addresses) - {*final, *later}
+    assert [set(each[1]) for each in mailbox.envelopes] == ([taken] if taken else [])
+
+
+async def test_a_mail_that_nobody_took_for_now_stays_whole() -> None:
+    with mail_server() as mailbox:
+        mailbox.deferred = frozenset(MAIL.addresses)
+        with pytest.raises(Problem) as caught:
+            await send(SmtpServer("127.0.0.1", mailbox.port, False, SENDER))
+    assert caught.value.code is ProblemCode.MAIL_UNAVAILABLE
 
 
 def test_every_line_of_a_mail_is_ascii_and_within_its_bounds() -> None:

@@ -85,3 +85,10 @@ def another_exponent(key: rsa.RSAPrivateKey, exponent: int = 65_539) -> rsa.RSAP
     """A key with the same modulus."""
     numbers = key.private_numbers()
     return rsa_key(numbers.p, numbers.q, exponent)
+
+
+def shared_prime_keys() -> tuple[rsa.RSAPrivateKey, rsa.RSAPrivateKey]:
+    """Two keys with one prime in common."""
+    one, other = (rsa.generate_private_key(EXPONENT, 2048).private_numbers() for _ in range(2))
+    # Both moduli have 2048 bits: the primes begin with two ones.
+    return rsa_key(one.p, one.q, EXPONENT), rsa_key(one.p, other.q, EXPONENT)

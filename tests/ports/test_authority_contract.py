@@ -138,7 +138,7 @@ def a_pending() -> PendingAuthority:
         (CertificatePolicy("1.2.3", "http://a.test/cps"),),
         (NameConstraints((), (constraint_base("ip", "192.0.2.0/24"),)),),
     )
-    return PendingAuthority(ISSUER, "Pending", key, b"0\0", b"csr", bounds)
+    return PendingAuthority(ISSUER, "Pending", key, b"0\0", b"csr", bounds, IssuerId("iss_old"))
 
 
 async def test_a_pending_issuer_is_its_tenants_until_it_is_removed(database: Database) -> None:

@@ -1,18 +1,26 @@
 """Refused keys and moduli, on each engine."""
 
+from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
 from typing import cast
 
 import pytest
 
-from tegata.kernel.ids import IssuerId, TenantId
+from tegata.kernel.ids import IssuerId, NodeId, TenantId
+from tegata.kernel.negative import ActKind
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import PLATFORM_TENANT, TenantScope, platform_acts
 from tegata.kernel.signing import DataKeyKind, RefusalGround
+from tegata.registration.model import RefusedKey
 from tegata.store.database import Database
+from tegata.store.jobs import COMPARISON_JOB, JobQueue
+from tegata.store.negative import allowed_key_act
 from tegata.store.refused_keys import FRESH, KEPT, RefusedKeyReads, RefusedKeyWrites
+from tegata.store.replay import REPLAYS
 from tegata.store.statement import Parameters, Row, Statement
 from tests.fakes.system import CountingRandomness, FakeClock, PlainSealer
+from tests.ports.test_authority_contract import a_node
 
 ONE, TWO = (platform_acts(TenantId(f"ten_{name}"), "test") for name in ("one", "two"))
 OPERATOR = platform_acts(PLATFORM_TENANT, "test")
@@ -53,6 +61,11 @@ class Node(RefusedKeyReads):
             unit.add_refused_key(each, ground, self.clock.now())
         await unit.commit()
         self.forget_refused_keys(scope.tenant)
+
+    async def allow(self, scope: TenantScope, refused: RefusedKey) -> None:
+        unit = self.unit(scope)
+        unit.remove_refused_key(refused)
+        await unit.commit()
 
     async def certify(self, scope: TenantScope, modulus: bytes, spki: bytes) -> None:
         unit = self.unit(scope)
@@ -106,7 +119,7 @@ async def test_questions_between_two_looks_ask_no_database(node: Node, clock: Fa
     for number in range(100):
         await node.is_refused_key(ONE, key(number + 2))
     clock.advance(MOMENT)
-    assert await node.is_refused_key(ONE, key(1))
+    await node.is_refused_key(ONE, key(2))
     assert node.asked == asked
 
 
@@ -149,12 +162,104 @@ async def test_a_key_stays_refused_for_its_first_reason(node: Node, clock: FakeC
     assert await node.list_refused_keys(TWO, b"", 10) == []
 
 
+@pytest.mark.parametrize("ground", [RefusalGround.COMPROMISE, RefusalGround.SHARED_FACTOR])
+async def test_a_listed_key_that_is_compromised_is_refused_for_good(
+    node: Node, clock: FakeClock, ground: RefusalGround
+) -> None:
+    await node.refuse(ONE, key(1))
+    listed = await node.find_refused_key(ONE, key(1))
+    assert listed is not None
+    clock.advance(MOMENT)
+    await node.refuse(ONE, key(1), ground=ground)
+    final = await node.find_refused_key(ONE, key(1))
+    assert final is not None
+    assert (final.ground, final.since) == (ground, listed.since)
+    for each in (listed, final):
+        with pytest.raises(Problem) as caught:
+            await node.allow(ONE, each)
+        assert caught.value.code is ProblemCode.CONFLICT
+    assert await node.is_refused_key(ONE, key(1))
+
+
+async def test_a_listed_key_that_is_allowed_again_is_so_everywhere_at_once(
+    database: Database, node: Node, clock: FakeClock
+) -> None:
+    other = Node(database, clock)
+    for scope in (ONE, TWO):
+        await node.refuse(scope, key(1), key(2))
+    for each in (node, other):
+        assert await each.is_refused_key(ONE, key(1))
+    found = await node.find_refused_key(ONE, key(1))
+    assert found is not None
+    assert await node.find_refused_key(ONE, key(3)) is None
+    await node.allow(ONE, found)
+    for each in (node, other, Node(database, clock)):
+        assert not await each.is_refused_key(ONE, key(1))
+        assert await each.is_refused_key(ONE, key(2))
+        assert await each.is_refused_key(TWO, key(1))
+    with pytest.raises(Problem):
+        await node.allow(ONE, found)
+    clock.advance(MOMENT)
+    await node.refuse(ONE, key(1))
+    assert await node.is_refused_key(ONE, key(1))
+    clock.advance(FRESH)
+    assert await other.is_refused_key(ONE, key(1))
+    # What was taken back was the earlier refusal.
+    with pytest.raises(Problem):
+        await node.allow(ONE, found)
+
+
+async def test_a_refusal_that_was_taken_back_is_replayed_as_such(database: Database) -> None:
+    store = a_node(database)
+    now = store.clock.now()
+    refused = RefusedKey(key(1), RefusalGround.LISTED, now)
+    act = allowed_key_act(ONE.tenant, refused)
+    assert (act.kind, act.lifts) == (ActKind.KEY_ALLOWED, True)
+    assert await REPLAYS[act.kind](store, ONE, act) is None
+    for ground, lifted in ((RefusalGround.LISTED, True), (RefusalGround.COMPROMISE, False)):
+        async with store.open_unit(ONE) as unit:
+            unit.add_refused_key(key(1), ground, now)
+            await unit.commit()
+        effect = await REPLAYS[act.kind](store, ONE, act)
+        assert (effect is not None) is lifted
+        if effect is not None:
+            async with store.open_unit(ONE) as unit:
+                effect(unit)
+                await unit.commit()
+            assert await store.find_refused_key(ONE, key(1)) is None
+    later = allowed_key_act(ONE.tenant, replace(refused, since=now + MOMENT))
+    assert await REPLAYS[act.kind](store, ONE, later) is None
+
+
+async def test_the_newest_moduli_are_a_tenants_own_and_a_comparison_is_wanted(
+    database: Database, node: Node, clock: FakeClock
+) -> None:
+    for number in (1, 2, 3):
+        await node.certify(ONE, bytes([number, 0]), key(number))
+        clock.advance(MOMENT)
+    await node.certify(TWO, b"\x09", key(9))
+    assert await node.newest_moduli(ONE, 2) == [(key(3), 3 << 8), (key(2), 2 << 8)]
+    assert await node.newest_moduli(TWO, 2) == [(key(9), 9)]
+    queue = JobQueue(database, NodeId("node"))
+    assert await queue.claim(clock.now(), long=COMPARISON_JOB) == []
+    clock.advance(timedelta(minutes=1))
+    # No other kind of work waits behind it.
+    assert await queue.claim(clock.now()) == []
+    claimed = [
+        *await queue.claim(clock.now(), long=COMPARISON_JOB),
+        *await queue.claim(clock.now(), long=COMPARISON_JOB),
+    ]
+    assert {(job.key, job.tenant) for job in claimed} == {
+        (each.tenant, each.tenant) for each in (ONE, TWO)
+    }
+
+
 async def test_a_modulus_belongs_to_the_key_that_had_it_first(node: Node) -> None:
-    assert await node.find_modulus(ONE, key(9)) is None
+    assert await node.find_modulus(ONE, sha256(key(9)).digest()) is None
     await node.certify(ONE, key(9), key(1))
     await node.certify(ONE, key(9), key(1))
     with pytest.raises(Problem) as refused:
         await node.certify(ONE, key(9), key(2))
     assert refused.value.code is ProblemCode.CSR_WEAK_KEY
-    assert await node.find_modulus(ONE, key(9)) == key(1)
+    assert await node.find_modulus(ONE, sha256(key(9)).digest()) == key(1)
     await node.certify(TWO, key(9), key(2))

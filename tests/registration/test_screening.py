@@ -64,6 +64,79 @@ async def test_a_retry_still_gets_the_certificate_that_its_first_try_was_given()
     assert (await world.issue("key")).id == issued.id
 
 
+async def test_a_key_that_was_listed_may_be_allowed_again() -> None:
+    world = await a_world()
+    await world.refused_keys.refuse(world.scope, [KEY], bytes(32))
+    await world.refused_keys.allow(world.scope, [KEY, KEY], bytes(32))
+    await world.issue()
+    with pytest.raises(Problem) as caught:
+        await world.refused_keys.allow(world.scope, [KEY], bytes(32))
+    assert caught.value.code is ProblemCode.REFUSED_KEY_UNKNOWN
+
+
+@pytest.mark.parametrize("listed", [True, False])
+async def test_a_key_that_was_compromised_is_never_allowed_again(listed: bool) -> None:
+    world = await a_world()
+    issued = await world.issue()
+    other = bytes(32)
+    await world.refused_keys.refuse(world.scope, [other, *([KEY] * listed)], bytes(32))
+    await world.revocation.revoke(world.scope, issued.id, "keyCompromise", bytes(32))
+    with pytest.raises(Problem) as caught:
+        await world.refused_keys.allow(world.scope, [other, KEY], bytes(32))
+    assert caught.value.code is ProblemCode.REFUSED_KEY_FINAL
+    # All of them, or none.
+    assert len(world.tables.refused_keys) == 2
+    assert await refusal(world) is ProblemCode.CSR_COMPROMISED_KEY
+
+
+async def allow_one(world: World) -> None:
+    await world.refused_keys.refuse(world.scope, [KEY], bytes(32))
+    world.arm()
+    await world.refused_keys.allow(world.scope, [KEY], bytes(32))
+
+
+@pytest.mark.parametrize("crash_at", every_port_call(allow_one))
+async def test_a_key_is_allowed_again_with_its_event_or_not_at_all(crash_at: int) -> None:
+    world = await crash(allow_one, crash_at)
+    await world.restart()
+    acts = [event.action for _tenant, event in world.tables.events.values()]
+    allowed = acts.count("registration:refused-key:allow")
+    assert (allowed, len(world.tables.refused_keys)) in ((0, 1), (1, 0))
+
+
+async def compare_two(world: World) -> None:
+    """Two keys of the tenant's have a prime in common."""
+    unit_keys = {b"\x01": 7 * 11, b"\x02": 7 * 13, b"\x03": 17 * 19}
+    async with world.store.open_unit(world.scope) as unit:
+        for key, modulus in unit_keys.items():
+            unit.add_modulus(modulus.to_bytes(2, "big"), key, world.clock.now())
+        await unit.commit()
+    world.arm()
+    await world.key_comparison.compare(world.scope)
+
+
+async def test_keys_that_share_a_prime_are_refused_once() -> None:
+    world = await a_world()
+    await compare_two(world)
+    assert {each.spki_sha256: each.ground for each in world.tables.refused_keys.values()} == {
+        b"\x01": RefusalGround.SHARED_FACTOR, b"\x02": RefusalGround.SHARED_FACTOR
+    }  # fmt: skip
+    assert await world.key_comparison.compare(world.scope) == 0
+    acts = [event.action for _tenant, event in world.tables.events.values()]
+    assert acts.count("registration:refused-key:find") == 1
+    assert world.key_comparison.postponed(world.scope) is None
+
+
+@pytest.mark.parametrize("crash_at", every_port_call(compare_two))
+async def test_keys_that_share_a_prime_are_refused_after_a_crash(crash_at: int) -> None:
+    world = await crash(compare_two, crash_at)
+    await world.restart()
+    await world.key_comparison.compare(world.scope)
+    assert len(world.tables.refused_keys) == 2
+    acts = [event.action for _tenant, event in world.tables.events.values()]
+    assert acts.count("registration:refused-key:find") == 1
+
+
 async def refuse_one(world: World) -> None:
     world.arm()
     await world.refused_keys.refuse(world.scope, [KEY], bytes(32))

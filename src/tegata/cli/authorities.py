@@ -10,6 +10,7 @@ import click
 from tegata.cli.client import Client
 from tegata.cli.connection import FILE, connected, item_path, show
 from tegata.cli.take_over import revoke_serial, take_over_group
+from tegata.issuance.outline import outline
 
 _KINDS = click.Choice(["root", "subordinate", "issuing"])
 
@@ -60,14 +61,14 @@ def create(
 @connected
 def list_authorities(context: Path, token_file: Path | None) -> None:
     """List CAs."""
-    show(Client.open(context, token_file).call("GET", "/v1/issuers"))
+    show(Client.open(context, token_file).collect("/v1/issuers"))
 
 
 @ca_group.command("tree")
 @connected
 def tree(context: Path, token_file: Path | None) -> None:
     """Draw the hierarchy: names, states, algorithms, ends."""
-    items = Client.open(context, token_file).call("GET", "/v1/issuers")["items"]
+    items = Client.open(context, token_file).collect("/v1/issuers")["items"]
     for line in draw(items):
         click.echo(line)
 
@@ -171,6 +172,13 @@ def publish_policy(
     }
     path = item_path("issuers", identifier) + "/policies"
     show(Client.open(context, token_file).call("PUT", path, body))
+
+
+@ca_group.command("policy-outline")
+@click.option("--language", type=click.Choice(["en", "ja"]), default="en", show_default=True)
+def policy_outline(language: str) -> None:
+    """Print a CP or CPS to be filled in: Markdown with every section of RFC 3647."""
+    click.echo(outline(language), nl=False)
 
 
 ca_group.add_command(take_over_group)

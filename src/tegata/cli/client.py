@@ -21,6 +21,8 @@ import click
 from tegata.kernel.wording import choose_language
 
 _TIMEOUT = 60.0
+# Items on a page: as many as the platform gives.
+_PAGE = "200"
 
 
 def language() -> str:
@@ -59,6 +61,17 @@ class Client:
         """Call an operation; a problem ends the command with its title and detail."""
         octets = self.fetch(method, path, body, query, headers)
         return json.loads(octets) if octets else None
+
+    def collect(self, path: str) -> dict[str, Any]:
+        """All pages of a list as if they were one."""
+        answer: dict[str, Any] = {"items": [], "next": None}
+        following = None
+        while True:
+            page = self.call("GET", path, query={"after": following, "limit": _PAGE})
+            answer["items"] += page["items"]
+            following = page["next"]
+            if following is None:
+                return answer
 
     def fetch(
         self,

@@ -165,11 +165,12 @@ def _change(
     show_answer(client.call("POST", f"{item_path('certificates', identifier)}/{act}", body))
 
 
-def _lister(name: str, path: str, text: str) -> click.Command:
+def _lister(name: str, path: str, text: str, *, paged: bool = True) -> click.Command:
     @click.command(name, help=text)
     @connected
     def command(context: Path, token_file: Path | None) -> None:
-        show_answer(Client.open(context, token_file).call("GET", path))
+        client = Client.open(context, token_file)
+        show_answer(client.collect(path) if paged else client.call("GET", path))
 
     return command
 
@@ -236,7 +237,7 @@ def revoke_token(context: Path, token_file: Path | None, identifier: str) -> Non
 
 @click.group("refused-key")
 def refused_key_group() -> None:
-    """Keys that must not be certified: add, list."""
+    """Keys that must not be certified: add, allow again, list."""
 
 
 @refused_key_group.command("add")
@@ -252,6 +253,19 @@ def add_refused_keys(context: Path, token_file: Path | None, file: Path) -> None
     client = Client.open(context, token_file)
     for first in range(0, len(keys), _KEYS_AT_ONCE):
         client.call("POST", "/v1/refused-keys", {"keys": keys[first : first + _KEYS_AT_ONCE]})
+    show_answer({"keys": len(keys)})
+
+
+@refused_key_group.command("allow")
+@connected
+@click.argument("keys", nargs=-1, required=True, metavar="DIGEST...")
+def allow_keys(context: Path, token_file: Path | None, keys: tuple[str, ...]) -> None:
+    """Take keys off one's own list again: all of them, or none.
+
+    A key that was revoked for compromise stays refused for good.
+    """
+    body = {"keys": list(keys)}
+    Client.open(context, token_file).call("POST", "/v1/refused-keys/allow", body)
     show_answer({"keys": len(keys)})
 
 
@@ -293,7 +307,9 @@ def create_tenant_token(context: Path, token_file: Path | None, tenant: str, nam
 certificate.add_command(renew)
 certificate.add_command(rekey)
 issuer_group.add_command(_lister("list", "/v1/issuers", "List certification authorities."))
-notice_group.add_command(_lister("show", "/v1/expiry-notices", "Show who is told, and when."))
+notice_group.add_command(
+    _lister("show", "/v1/expiry-notices", "Show who is told, and when.", paged=False)
+)
 profile_group.add_command(_lister("list", "/v1/profiles", "List certificate profiles."))
 token_group.add_command(_lister("list", "/v1/tokens", "List tokens, without their secrets."))
 tenant_group.add_command(_lister("list", "/v1/tenants", "List tenants."))

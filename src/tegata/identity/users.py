@@ -57,7 +57,7 @@ class UserService:
         shown = CertificateReference(
             authority.kind, authority.key_identifier, certificate.tbs.serial
         )
-        tag, now = vault.tag(shown), self.clock.now()
+        tag = vault.tag(shown)
         known = await self.store.find_users(scope, [tag])
         if tag in known:
             user = known[tag].user
@@ -65,7 +65,19 @@ class UserService:
                 return Person(user, tag, ())
             # J-LIS linked it to another one earlier; now it was shown.
             point = certificate.distribution_point
+            now = self.clock.now()
             return Person(user, tag, (KnownCertificate(tag, user, shown, point, now),))
+        return await self._link(scope, vault, shown, certificate.distribution_point, purpose)
+
+    async def _link(
+        self,
+        scope: TenantScope,
+        vault: IdentityVault,
+        shown: CertificateReference,
+        point: bytes,
+        purpose: LegalPurpose,
+    ) -> Person:
+        """The user of a certificate that was never seen, by those that it is linked to."""
         try:
             linked = await self.gateway.linked_certificates(shown, purpose)
         except GatewayError as error:
@@ -76,15 +88,16 @@ class UserService:
         # The earliest one known decides, should two have become known apart.
         earlier = next((known[each] for each in tags if each in known), None)
         user = vault.user_id(family[0]) if earlier is None else earlier.user
+        now = self.clock.now()
         new = [
             KnownCertificate(
                 each,
                 user,
                 reference,
-                certificate.distribution_point if reference == shown else b"",
+                point if reference == shown else b"",
                 now,
             )
             for each, reference in tags.items()
             if each not in known
         ]
-        return Person(user, tag, new)
+        return Person(user, vault.tag(shown), new)

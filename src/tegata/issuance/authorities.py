@@ -18,6 +18,7 @@ from tegata.issuance.model import (
     Stop,
     StopCause,
 )
+from tegata.issuance.outline import require_outline
 from tegata.issuance.ports import AuthorityStore, CertificateSigner
 from tegata.kernel.event import AuditEvent, Decision
 from tegata.kernel.ids import IssuerId, TenantId
@@ -94,12 +95,19 @@ class AuthorityService:
             return found
         if found is not None:
             raise _exists()
+        return await self._request(scope, new, digest)
+
+    async def _request(
+        self, scope: TenantScope, new: NewAuthority, digest: bytes
+    ) -> PendingAuthority:
         key = await self.hierarchy.create_key(scope, new)
         info = request_info(new, key)
         signature = await self.signer.sign_request(key, info)
         octets = assemble(info, key.signature_algorithm, signature)
         identifier = self.hierarchy.new_id()
-        pending = PendingAuthority(identifier, new.name, key, new.subject, octets, new.bounds)
+        pending = PendingAuthority(
+            identifier, new.name, key, new.subject, octets, new.bounds, new.predecessor
+        )
         now = self.clock.now()
         async with self.store.open_unit(scope) as unit:
             unit.add_signing_key(key, now)
@@ -118,7 +126,7 @@ class AuthorityService:
             installed = await self.store.get_issuer(scope, issuer)
             if not chain or installed.certificate != chain[0]:
                 raise Problem(ProblemCode.CONFLICT, "the issuer has another certificate")
-            return await self.complete(scope, installed)
+            return await self._succeed(scope, installed, digest)
         now = self.clock.now()
         verified = verified_chain(chain, now)
         require_own(verified, pending)
@@ -132,7 +140,16 @@ class AuthorityService:
             unit.want_issuer_work(issuer, now)
             unit.audit(issuer_event(scope, "install", issuer, digest, {"name": born.name}))
             await unit.commit()
-        return await self.complete(scope, born)
+        return await self._succeed(scope, born, digest)
+
+    async def _succeed(self, scope: TenantScope, new: Issuer, digest: bytes) -> Issuer:
+        """Make an issuer whole, then have the generation before it issue no more."""
+        await self.complete(scope, new)
+        if new.predecessor is not None:
+            old = await self.store.get_issuer(scope, new.predecessor)
+            if StopCause.RETIRED not in self.gate.causes(old):
+                await self.stop(scope, issuer_stop(scope, old.id, StopCause.RETIRED), digest)
+        return new
 
     async def rekey(
         self,
@@ -141,9 +158,10 @@ class AuthorityService:
         digest: bytes,
         algorithm: KeyAlgorithm | None = None,
         signature_algorithm: SignatureAlgorithm | None = None,
-    ) -> Issuer:
+    ) -> Issuer | PendingAuthority:
         """A new generation of an issuer: same name, new key; the old one is retired, and goes on
-        answering for what it issued. A root's generations certify each other.
+        answering for what it issued. A root's generations certify each other; that of a CA which
+        is certified elsewhere waits for its certificate, and the old one issues until then.
 
         Asking again finds the new generation, and completes it.
         """
@@ -151,46 +169,20 @@ class AuthorityService:
         every = await self.store.list_issuers(scope)
         new = next((each for each in every if each.predecessor == issuer), None)
         if new is None:
+            pending = await self.store.list_pending_issuers(scope)
+            waiting = next((each for each in pending if each.predecessor == issuer), None)
+            if waiting is not None:
+                return waiting
             self.gate.require_open(old, self.clock.now())
-            new = await self._next_generation(scope, old, digest, algorithm, signature_algorithm)
+            wanted = _next_generation(old, algorithm, signature_algorithm)
+            if old.parent is None and old.key.purpose is not KeyPurpose.ROOT_CA:
+                return await self._request(scope, wanted, digest)
+            _require_own_identifier(old)
+            parent = await self.store.get_issuer(scope, old.parent) if old.parent else None
+            new = await self.hierarchy.establish(scope, parent, wanted, digest)
         if old.key.purpose is KeyPurpose.ROOT_CA:
             await self._link(scope, old, new)
-        await self.complete(scope, new)
-        if StopCause.RETIRED not in self.gate.causes(old):
-            await self.stop(scope, issuer_stop(scope, issuer, StopCause.RETIRED), digest)
-        return new
-
-    async def _next_generation(
-        self,
-        scope: TenantScope,
-        old: Issuer,
-        digest: bytes,
-        algorithm: KeyAlgorithm | None,
-        signature_algorithm: SignatureAlgorithm | None,
-    ) -> Issuer:
-        if old.parent is None and old.key.purpose is not KeyPurpose.ROOT_CA:
-            raise Problem(
-                ProblemCode.REQUEST_MALFORMED, "an externally signed CA needs a new request"
-            )
-        if old.facts.key_identifier != key_identifier(old.key.public_key):
-            # Its link certificates would name its key in another way than its certificates do.
-            raise Problem(
-                ProblemCode.REQUEST_MALFORMED, "a root that was taken over needs a new root"
-            )
-        parent = await self.store.get_issuer(scope, old.parent) if old.parent else None
-        if algorithm is None:
-            algorithm = old.key.algorithm
-            signature_algorithm = signature_algorithm or old.key.signature_algorithm
-        new = NewAuthority(
-            name=_next_name(old.name),
-            purpose=old.key.purpose,
-            subject=old.facts.subject,
-            algorithm=algorithm,
-            signature_algorithm=signature_algorithm,
-            bounds=old.bounds,
-            predecessor=old.id,
-        )
-        return await self.hierarchy.establish(scope, parent, new, digest)
+        return await self._succeed(scope, new, digest)
 
     async def _link(self, scope: TenantScope, old: Issuer, new: Issuer) -> None:
         there = await self.store.list_issuer_certificates(scope, new.id)
@@ -245,6 +237,25 @@ class AuthorityService:
         """Have the gate know all stops there are."""
         self.gate.replace(await self.store.list_stops())
 
+    async def after(
+        self, scope: TenantScope, visible: frozenset[IssuerId] | None, after: str, limit: int
+    ) -> Sequence[Issuer | PendingAuthority]:
+        """So many of the tenant's issuers, waiting or not, oldest first, from the one after
+        `after`; of some only when `visible` says so."""
+        if visible is None:
+            identifiers = await self.store.issuer_ids_after(scope, after, limit)
+        else:
+            identifiers = sorted(each for each in visible if each > after)[:limit]
+        return [await self._either(scope, each) for each in identifiers]
+
+    async def _either(self, scope: TenantScope, issuer: IssuerId) -> Issuer | PendingAuthority:
+        try:
+            return await self.store.get_issuer(scope, issuer)
+        except Problem:
+            pending = await self.store.find_pending_issuer(scope, issuer)
+            # One that waits no more was installed in between.
+            return pending or await self.store.get_issuer(scope, issuer)
+
     def state(self, issuer: Issuer) -> str:
         """In a word whether an issuer issues: active, or the strongest cause why not."""
         end = issuer.facts.not_after
@@ -261,12 +272,14 @@ class AuthorityService:
     async def put_policy(
         self, scope: TenantScope, document: PolicyDocument, digest: bytes
     ) -> PolicyDocument:
-        """A new version of an issuer's policy document, published from now on."""
+        """A new version of an issuer's policy document, published from now on;
+        `Problem(policy.incomplete)` when it has not every section of RFC 3647."""
         await self.store.get_issuer(scope, document.issuer)
         if not document.text.strip() or len(document.text) > POLICY_MAXIMUM:
             raise Problem(
                 ProblemCode.REQUEST_MALFORMED, f"a document has 1 to {POLICY_MAXIMUM} characters"
             )
+        require_outline(document.text, document.media_type)
         newest = await self.store.newest_policy(scope, document.issuer)
         kept = replace(document, version=newest + 1, published_at=self.clock.now())
         async with self.store.open_unit(scope) as unit:
@@ -280,6 +293,32 @@ class AuthorityService:
         pending = await self.store.list_pending_issuers(scope)
         every: list[Issuer | PendingAuthority] = [*pending, *await self.store.list_issuers(scope)]
         return next((each for each in every if each.name == name), None)
+
+
+def _require_own_identifier(old: Issuer) -> None:
+    """A root's link certificates would name its key in another way than its certificates do."""
+    if old.key.purpose is not KeyPurpose.ROOT_CA:
+        return
+    if old.facts.key_identifier != key_identifier(old.key.public_key):
+        raise Problem(ProblemCode.REQUEST_MALFORMED, "a root that was taken over needs a new root")
+
+
+def _next_generation(
+    old: Issuer, algorithm: KeyAlgorithm | None, signature_algorithm: SignatureAlgorithm | None
+) -> NewAuthority:
+    """The same CA with another key; without algorithms, of those that it has."""
+    if algorithm is None:
+        algorithm = old.key.algorithm
+        signature_algorithm = signature_algorithm or old.key.signature_algorithm
+    return NewAuthority(
+        name=_next_name(old.name),
+        purpose=old.key.purpose,
+        subject=old.facts.subject,
+        algorithm=algorithm,
+        signature_algorithm=signature_algorithm,
+        bounds=old.bounds,
+        predecessor=old.id,
+    )
 
 
 def _next_name(name: str) -> str:

@@ -86,6 +86,7 @@ class VerifiedChain:
             crl_url=crl,
             ca_issuers_url=ca_issuers,
             bounds=pending.bounds,
+            predecessor=pending.predecessor,
         )
 
 

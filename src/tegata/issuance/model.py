@@ -65,7 +65,8 @@ class NewAuthority:
 
 @dataclass(frozen=True, slots=True)
 class PendingAuthority:
-    """A CA that waits for its certificate from elsewhere; `request` is a PKCS #10 (DER)."""
+    """A CA that waits for its certificate from elsewhere; `request` is a PKCS #10 (DER).
+    `predecessor` is the generation that it is to follow."""
 
     id: IssuerId
     name: str
@@ -73,6 +74,7 @@ class PendingAuthority:
     subject: bytes
     request: bytes
     bounds: AuthorityBounds | None
+    predecessor: IssuerId | None = None
 
 
 class LinkKind(StrEnum):

@@ -245,6 +245,12 @@ class AuthorityStore(IssuanceStore, Protocol):
         """The tenant's issuers that wait for certificates, oldest first."""
         ...
 
+    async def issuer_ids_after(
+        self, scope: TenantScope, after: str, limit: int
+    ) -> Sequence[IssuerId]:
+        """So many ids of issuers, waiting or not, oldest first, from the one after `after`."""
+        ...
+
     async def list_issuer_certificates(
         self, scope: TenantScope, issuer: IssuerId
     ) -> Sequence[tuple[LinkKind, bytes]]:

@@ -55,6 +55,11 @@ class RepositoryService:
             raise Problem(ProblemCode.POLICY_UNKNOWN, "no such version")
         return found[0]
 
+    async def issuer_name(self, issuer: IssuerId) -> str:
+        """The name of an issuer, or `Problem(issuer.unknown)`."""
+        scope = platform_acts(await self._tenant(issuer), "repository")
+        return (await self.authorities.store.get_issuer(scope, issuer)).name
+
     async def _tenant(self, issuer: IssuerId) -> TenantId:
         tenant = await self.tenant_of(issuer)
         if tenant is None:

@@ -43,7 +43,8 @@ Accompany = Callable[[IssuanceUnit, IssuedCertificate], None]
 
 @dataclass(frozen=True, slots=True)
 class IssuanceService:
-    """Issues certificates: lint, reserve, sign, verify, record, release (journey 4.1)."""
+    """Issues certificates: lint, reserve, sign, verify, record, release (ARCHITECTURE.md
+    section 3)."""
 
     store: IssuanceStore
     signer: CertificateSigner

@@ -22,6 +22,7 @@ class ActKind(StrEnum):
     TENANT_SUSPENDED = "tenant-suspended"
     TENANT_RESUMED = "tenant-resumed"
     KEY_REFUSED = "key-refused"
+    KEY_ALLOWED = "key-allowed"
     CRL_NUMBERED = "crl-numbered"
     ISSUANCE_STOPPED = "issuance-stopped"
     ISSUANCE_RESUMED = "issuance-resumed"
@@ -30,7 +31,12 @@ class ActKind(StrEnum):
 
 # Those that take an earlier act back: replayed only when they are known to have been done.
 LIFTING = frozenset(
-    {ActKind.CERTIFICATE_RELEASED, ActKind.TENANT_RESUMED, ActKind.ISSUANCE_RESUMED}
+    {
+        ActKind.CERTIFICATE_RELEASED,
+        ActKind.TENANT_RESUMED,
+        ActKind.ISSUANCE_RESUMED,
+        ActKind.KEY_ALLOWED,
+    }
 )
 
 Value = str | int | bytes | None

@@ -156,3 +156,5 @@ class RefusalGround(StrEnum):
     COMPROMISE = "compromise"
     # Somebody who may, said so.
     LISTED = "listed"
+    # Another key has one of its primes.
+    SHARED_FACTOR = "shared-factor"

@@ -27,6 +27,7 @@ from tegata.profiles.catalogue import OCSP_RESPONDER
 from tegata.protocols.ocsp.endpoints import OcspForms
 from tegata.registration.bulk import BulkService
 from tegata.registration.bulk_work import BulkWork
+from tegata.registration.key_comparison import KeyComparison
 from tegata.registration.notices import NoticeService
 from tegata.registration.profiles import ProfileService
 from tegata.registration.renewal import RenewalService
@@ -84,6 +85,7 @@ class Platform:
     bulk: BulkService
     bulk_work: BulkWork
     refused_keys: RefusedKeyService
+    key_comparison: KeyComparison
     key_list: KeyListFile
     profiles: ProfileService
     revocation: RevocationService
@@ -216,6 +218,7 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         bulk=BulkService(store, store, clock, randomness),
         bulk_work=BulkWork(store, store, store, enrolment, renewal, revocation, tokens, clock),
         refused_keys=RefusedKeyService(store, clock),
+        key_comparison=KeyComparison(store, clock),
         key_list=key_list,
         profiles=profiles,
         revocation=revocation,

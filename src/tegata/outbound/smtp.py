@@ -7,7 +7,7 @@ import ipaddress
 import logging
 import smtplib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from email.policy import SMTP
 from pathlib import Path
 
 from tegata.kernel.problem import Problem, ProblemCode
-from tegata.registration.notice import Mail
+from tegata.registration.notice import Delivery, Mail
 
 _LOG = logging.getLogger(__name__)
 # For one answer of the server, in seconds; a mail takes about seven answers.
@@ -58,8 +58,8 @@ class SmtpMailer:
         self._server = server
         self._thread = ThreadPoolExecutor(1, "smtp")
 
-    async def send(self, mail: Mail) -> Sequence[str]:
-        """Hand a mail to the server; the addresses that it refused for good."""
+    async def send(self, mail: Mail) -> Delivery:
+        """Hand a mail to the server; the addresses that it refused."""
         message = compose_message(mail, self._server.sender)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._deliver, message, mail.addresses)
@@ -68,7 +68,7 @@ class SmtpMailer:
         """End; what is under way is finished or fails by its time limit."""
         self._thread.shutdown(wait=False)
 
-    def _deliver(self, message: EmailMessage, addresses: Sequence[str]) -> Sequence[str]:
+    def _deliver(self, message: EmailMessage, addresses: Sequence[str]) -> Delivery:
         try:
             client = self._connect()
             try:
@@ -77,18 +77,18 @@ class SmtpMailer:
                 with suppress(smtplib.SMTPException, OSError):
                     client.quit()
         except smtplib.SMTPRecipientsRefused as error:
-            codes = [code for code, _text in error.recipients.values()]
-            if all(code >= _PERMANENT for code in codes):
-                return tuple(addresses)
-            raise _unavailable(error) from error
+            delivery = _delivery(error.recipients)
+            if not delivery.refused:
+                raise _unavailable(error) from error
+            return delivery
         except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
             if error.smtp_code >= _PERMANENT:
                 _LOG.warning("the mail server refused a mail: %s", error.smtp_code)
-                return tuple(addresses)
+                return Delivery(tuple(addresses))
             raise _unavailable(error) from error
         except (smtplib.SMTPException, OSError, ValueError) as error:
             raise _unavailable(error) from error
-        return tuple(refused)
+        return _delivery(refused)
 
     def _connect(self) -> smtplib.SMTP:
         server = self._server
@@ -110,6 +110,12 @@ class SmtpMailer:
             client.close()
             raise
         return client
+
+
+def _delivery(refused: Mapping[str, tuple[int, bytes]]) -> Delivery:
+    """What a server's answers say: 5xx is for good, 4xx for now (RFC 5321 section 4.2.1)."""
+    final = tuple(address for address, (code, _text) in refused.items() if code >= _PERMANENT)
+    return Delivery(final, tuple(address for address in refused if address not in final))
 
 
 def compose_message(mail: Mail, sender: str) -> EmailMessage:

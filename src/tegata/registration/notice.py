@@ -71,6 +71,14 @@ class Mail:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """To whom a mail did not go: refused for good, or only for now. The others have it."""
+
+    refused: tuple[str, ...] = ()
+    deferred: tuple[str, ...] = ()
+
+
 def is_mail_address(text: str) -> bool:
     """Whether a text is an address that mail can be sent to."""
     return (

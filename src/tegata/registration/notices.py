@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tegata.kernel.event import AuditEvent, Decision
-from tegata.kernel.ids import encode_id, time_ordered
+from tegata.kernel.ids import CertificateId, encode_id, time_ordered
 from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope
@@ -33,6 +33,7 @@ from tegata.registration.model import (
 from tegata.registration.notice import (
     ENTRIES_MAXIMUM,
     TRIED_FOR,
+    Delivery,
     Mail,
     NoticeSetting,
     require_notice_setting,
@@ -157,8 +158,14 @@ class NoticeService:
             while more:
                 page = await self.store.list_certificates(scope, query, now)
                 more, query = page.following is not None, replace(query, after=page.following)
+                successors = await self.store.find_successors(
+                    scope, [entry.id for entry in page.entries]
+                )
                 for entry in page.entries:
                     if entry.id in told or entry.profile == OCSP_RESPONDER.name:
+                        continue
+                    successor = successors.get(entry.id)
+                    if successor is not None and await self._lives_longer(scope, successor, entry):
                         continue
                     if await self._is_renewed(scope, entry, now):
                         continue
@@ -169,8 +176,18 @@ class NoticeService:
                     digest.groups[days].append(entry)
         return digest
 
+    async def _lives_longer(
+        self, scope: TenantScope, successor: CertificateId, entry: CertificateEntry
+    ) -> bool:
+        """Whether what took a certificate's place is good and expires later."""
+        found = await self.store.get_certificate(scope, successor)
+        if found.not_after <= entry.not_after:
+            return False
+        return await self.store.find_revocation(scope, found.issuer, found.serial) is None
+
     async def _is_renewed(self, scope: TenantScope, entry: CertificateEntry, now: datetime) -> bool:
-        """Whether a newer valid one has the same profile, subject and alternative names."""
+        """Whether a newer valid one has the same profile, subject and alternative names: it may
+        have been asked for as if it were a first one."""
         names = await self._names(scope, entry)
         query = CertificateQuery(
             profile=entry.profile,
@@ -199,20 +216,31 @@ class NoticeService:
         return None if extension is None else extension.value
 
     async def _send(self, scope: TenantScope, mail: Mail, mailer: Mailer) -> None:
+        """Hand a mail over; who did not take it for now gets it again, and nobody else."""
+        is_last_try = self.clock.now() - mail.created_at >= TRIED_FOR
         try:
-            refused = await mailer.send(mail)
+            delivery = await mailer.send(mail)
         except Problem:
-            if self.clock.now() - mail.created_at < TRIED_FOR:
+            if not is_last_try:
                 raise
-            refused = mail.addresses
+            delivery = Delivery(mail.addresses)
+        if is_last_try:
+            delivery = Delivery(delivery.refused + delivery.deferred)
         async with self.store.open_unit(scope) as unit:
-            unit.remove_mail(mail.id)
-            private = {"refused": " ".join(refused)}
+            if delivery.deferred:
+                unit.readdress_mail(mail.id, delivery.deferred)
+            else:
+                unit.remove_mail(mail.id)
+            private = {"refused": " ".join(delivery.refused)}
+            if delivery.deferred:
+                private["deferred"] = " ".join(delivery.deferred)
             decision = Decision.ALLOWED
-            if len(refused) == len(mail.addresses):
+            if len(delivery.refused) == len(mail.addresses):
                 decision = Decision.REFUSED
             unit.audit(_event(scope, "send", f"mail:{mail.id}", private, decision=decision))
             await unit.commit()
+        if delivery.deferred:
+            raise Problem(ProblemCode.MAIL_UNAVAILABLE, "some addresses are to be tried again")
 
 
 def _first(names: bytes | None) -> GeneralName | None:

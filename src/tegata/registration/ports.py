@@ -22,7 +22,8 @@ from tegata.registration.model import (
     Replacement,
     Succession,
 )
-from tegata.registration.notice import Mail, NoticeSetting
+from tegata.registration.notice import Delivery, Mail, NoticeSetting
+from tegata.revocation.model import CertificateStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,9 @@ class RegistrationUnit(IssuanceUnit, Protocol):
         """Record that a certificate took another's place."""
         ...
 
-    def add_modulus(self, modulus_sha256: bytes, spki_sha256: bytes, now: datetime) -> None:
-        """Record an RSA modulus; the unit fails with csr.weak-key when another key has it."""
+    def add_modulus(self, modulus: bytes, spki_sha256: bytes, now: datetime) -> None:
+        """Record an RSA modulus (big-endian), and have it compared with the others; the unit
+        fails with csr.weak-key when another key has it."""
         ...
 
 
@@ -73,7 +75,12 @@ class RefusedKeyUnit(Protocol):
         ...
 
     def add_refused_key(self, spki_sha256: bytes, ground: RefusalGround, now: datetime) -> None:
-        """Refuse a key from now on; one that is refused already stays as it is."""
+        """Refuse a key from now on; one that is refused already stays as it is, unless it was
+        listed and now is refused for good."""
+        ...
+
+    def remove_refused_key(self, key: RefusedKey) -> None:
+        """Refuse a listed key no more; the unit conflicts when it is not refused as it was."""
         ...
 
     async def commit(self) -> None:
@@ -105,8 +112,35 @@ class RefusedKeyStore(Protocol):
         """The tenant's own refused keys, by digest, from the one after `after`."""
         ...
 
+    async def find_refused_key(self, scope: TenantScope, spki_sha256: bytes) -> RefusedKey | None:
+        """One of the tenant's own refused keys."""
+        ...
+
     async def find_modulus(self, scope: TenantScope, modulus_sha256: bytes) -> bytes | None:
         """The key (SHA-256) that the tenant had certified with an RSA modulus, if any."""
+        ...
+
+
+class KeyComparisonStore(Protocol):
+    """What the keys of a tenant are compared from."""
+
+    def open_unit(
+        self, scope: TenantScope, *, essential: bool = False
+    ) -> AbstractAsyncContextManager[RefusedKeyUnit]:
+        """A unit that applies nothing unless `commit` is reached."""
+        ...
+
+    async def newest_moduli(self, scope: TenantScope, limit: int) -> Sequence[tuple[bytes, int]]:
+        """So many of the RSA moduli that the tenant has had certified, the newest, each with the
+        SHA-256 of its key."""
+        ...
+
+    async def find_refused_key(self, scope: TenantScope, spki_sha256: bytes) -> RefusedKey | None:
+        """One of the tenant's own refused keys."""
+        ...
+
+    def forget_refused_keys(self, tenant: TenantId) -> None:
+        """Know at once what this node has just added."""
         ...
 
 
@@ -159,6 +193,10 @@ class NoticeUnit(Protocol):
         """Queue a mail."""
         ...
 
+    def readdress_mail(self, mail: str, addresses: Sequence[str]) -> None:
+        """Leave a mail for some of its addresses; the unit conflicts when it was forgotten."""
+        ...
+
     def remove_mail(self, mail: str) -> None:
         """Forget a mail; the unit conflicts when it was forgotten already."""
         ...
@@ -178,6 +216,18 @@ class NoticeUnit(Protocol):
 
 class NoticeStore(Protocol):
     """Reads about notices, and units that serve them."""
+
+    async def find_successors(
+        self, scope: TenantScope, certificates: Sequence[CertificateId]
+    ) -> Mapping[CertificateId, CertificateId]:
+        """The last successor of each of the certificates that has one."""
+        ...
+
+    async def find_revocation(
+        self, scope: TenantScope, issuer: IssuerId, serial: int
+    ) -> CertificateStatus | None:
+        """The revocation of a serial, as a status, if there is one."""
+        ...
 
     async def find_notice_setting(self, scope: TenantScope) -> NoticeSetting | None:
         """What the tenant asked for, if it did."""
@@ -211,8 +261,8 @@ class NoticeStore(Protocol):
 class Mailer(Protocol):
     """The way to a mail server."""
 
-    async def send(self, mail: Mail) -> Sequence[str]:
-        """Hand a mail to the server; the addresses that it refused for good, all of them when it
+    async def send(self, mail: Mail) -> Delivery:
+        """Hand a mail to the server; the addresses that it refused, for good all of them when it
         refused the mail. `Problem(mail.unavailable)` when it took nothing and may later."""
         ...
 

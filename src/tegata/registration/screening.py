@@ -38,8 +38,8 @@ class KeyScreening:
         spki_sha256 = await self._screened(scope, request.public_key)
         if not isinstance(request.key, rsa.RSAPublicKey):
             return Screened(spki_sha256, None)
-        modulus = modulus_sha256(request.key.public_numbers().n)
-        owner = await self.store.find_modulus(scope, modulus)
+        modulus = modulus_octets(request.key.public_numbers().n)
+        owner = await self.store.find_modulus(scope, hashlib.sha256(modulus).digest())
         if owner is None:
             return Screened(spki_sha256, modulus)
         if owner != spki_sha256:
@@ -82,18 +82,34 @@ class RefusedKeyService:
         async with self.store.open_unit(scope) as unit:
             for key in dict.fromkeys(keys):
                 unit.add_refused_key(key, RefusalGround.LISTED, now)
-            unit.audit(
-                AuditEvent(
-                    actor=scope.actor,
-                    action="registration:refused-key:add",
-                    decision=Decision.ALLOWED,
-                    subject="refused-key:",
-                    request_digest=request_digest,
-                    private={"keys": str(len(set(keys)))},
-                )
-            )
+            unit.audit(_event(scope, "add", request_digest, str(len(set(keys)))))
             await unit.commit()
         self.store.forget_refused_keys(scope.tenant)
+
+    async def allow(self, scope: TenantScope, keys: Sequence[bytes], request_digest: bytes) -> None:
+        """Refuse keys no more that the scope's tenant once listed: all of them or none; audited.
+
+        Raises `Problem`: refused-key.unknown, or refused-key.final for a key that is refused for
+        what happened to it.
+        """
+        chosen = list(dict.fromkeys(keys))
+        found = [await self._listed(scope, key) for key in chosen]
+        async with self.store.open_unit(scope) as unit:
+            for each in found:
+                unit.remove_refused_key(each)
+            shown = " ".join(key.hex() for key in chosen)
+            unit.audit(_event(scope, "allow", request_digest, shown))
+            await unit.commit()
+
+    async def _listed(self, scope: TenantScope, key: bytes) -> RefusedKey:
+        found = await self.store.find_refused_key(scope, key)
+        if found is None:
+            raise Problem(ProblemCode.REFUSED_KEY_UNKNOWN, f"{key.hex()} is not on the list")
+        if found.ground is not RefusalGround.LISTED:
+            raise Problem(
+                ProblemCode.REFUSED_KEY_FINAL, f"{key.hex()} is refused for {found.ground}"
+            )
+        return found
 
     async def list(self, scope: TenantScope, after: bytes, limit: int) -> Sequence[RefusedKey]:
         """The tenant's own refused keys, by digest."""
@@ -116,6 +132,17 @@ class RefusedKeyService:
             await unit.commit()
 
 
-def modulus_sha256(modulus: int) -> bytes:
-    """SHA-256 of a modulus, big-endian in as few octets as it takes."""
-    return hashlib.sha256(modulus.to_bytes((modulus.bit_length() + 7) // 8, "big")).digest()
+def _event(scope: TenantScope, act: str, digest: bytes, keys: str) -> AuditEvent:
+    return AuditEvent(
+        actor=scope.actor,
+        action=f"registration:refused-key:{act}",
+        decision=Decision.ALLOWED,
+        subject="refused-key:",
+        request_digest=digest,
+        private={"keys": keys},
+    )
+
+
+def modulus_octets(modulus: int) -> bytes:
+    """A modulus, big-endian in as few octets as it takes."""
+    return modulus.to_bytes((modulus.bit_length() + 7) // 8, "big")

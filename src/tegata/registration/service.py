@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -108,10 +108,6 @@ class EnrolmentService:
     async def get_issuer(self, scope: TenantScope, issuer: IssuerId) -> Issuer:
         """An issuer of the tenant, or `Problem(issuer.unknown)`."""
         return await self.issuers.get_issuer(scope, issuer)
-
-    async def list_issuers(self, scope: TenantScope) -> Sequence[Issuer]:
-        """The tenant's issuers, oldest first."""
-        return await self.issuers.list_issuers(scope)
 
     async def search(self, scope: TenantScope, query: CertificateQuery) -> CertificatePage:
         """A page of the tenant's certificates; `Problem(request.malformed)` for what could only

@@ -63,7 +63,8 @@ class RevocationUnit(Protocol):
         ...
 
     def add_refused_key(self, spki_sha256: bytes, ground: RefusalGround, now: datetime) -> None:
-        """Refuse a key from now on; one that is refused already stays as it is."""
+        """Refuse a key from now on; one that is refused already stays as it is, unless it was
+        listed and now is refused for good."""
         ...
 
     def add_crl(self, crl: PublishedCrl) -> None:

@@ -1,4 +1,4 @@
-"""OCSP answers that are signed once and given many times (journey 4.2).
+"""OCSP answers that are signed once and given many times (ARCHITECTURE.md section 7).
 
 An answer is found by what asked for it, octet for octet, and leaves when the status of one of
 its certificates changes, on whichever node that was: `withdraw` is told by this node's own

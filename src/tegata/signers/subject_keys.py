@@ -22,7 +22,8 @@ from tegata.kernel.signing import KeyAlgorithm
 
 _Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 _EXPONENT = 65_537
-# ML-DSA is not among them: no reader of PKCS #12 takes such a key yet.
+# ML-DSA is not among them: `cryptography` writes no PKCS #12 file with such a key, and OpenSSL
+# before 3.5 and Go read none (docs/divergences.md).
 _MAKERS: Mapping[KeyAlgorithm, Callable[[], _Key]] = {
     KeyAlgorithm.P256: lambda: ec.generate_private_key(ec.SECP256R1()),
     KeyAlgorithm.P384: lambda: ec.generate_private_key(ec.SECP384R1()),
@@ -86,7 +87,10 @@ class MemoryKeyMaker:
         `Problem(key.server-side-refused)` for an algorithm that no PKCS #12 file holds."""
         maker = _MAKERS.get(algorithm)
         if maker is None:
-            raise Problem(ProblemCode.SERVER_KEY_REFUSED, f"algorithms are {', '.join(_MAKERS)}")
+            detail = f"algorithms are {', '.join(_MAKERS)}"
+            if algorithm.startswith("ml-dsa"):
+                detail = f"no PKCS #12 file holds an ML-DSA key yet: send a csr; {detail}"
+            raise Problem(ProblemCode.SERVER_KEY_REFUSED, detail)
         if self._waiting >= _WAITING:
             raise Problem(ProblemCode.OVERLOADED, "too many keys are being made")
         self._waiting += 1

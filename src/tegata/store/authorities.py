@@ -32,6 +32,7 @@ from tegata.store.negative import stop_act
 from tegata.store.reads import ReadsBase
 from tegata.store.schema import (
     issuance_stop,
+    issuer,
     issuer_certificate,
     issuer_policy,
     pending_issuer,
@@ -51,6 +52,7 @@ _PENDING = (
         pending_issuer.c.subject,
         pending_issuer.c.request,
         pending_issuer.c.bounds,
+        pending_issuer.c.predecessor,
         *KEY_COLUMNS,
     )
     .join(
@@ -64,6 +66,16 @@ _PENDING = (
 )
 _LIST_PENDING = Statement(_PENDING.order_by(pending_issuer.c.id))
 _FIND_PENDING = Statement(_PENDING.where(pending_issuer.c.id == bindparam("issuer")))
+_IDS_AFTER = tuple(
+    Statement(
+        select(each.c.id)
+        .where(each.c.tenant == _TENANT, each.c.id > bindparam("after"))
+        .order_by(each.c.id)
+        .limit(bindparam("limit"))
+        .offset(NO_OFFSET)
+    )
+    for each in (pending_issuer, issuer)
+)
 _REMOVE_PENDING = Statement(
     delete(pending_issuer).where(
         pending_issuer.c.tenant == _TENANT, pending_issuer.c.id == bindparam("issuer")
@@ -175,14 +187,15 @@ def issuer_from_row(
 
 
 def _pending(row: Row) -> PendingAuthority:
-    identifier, name, subject, request, bounds = row[:5]
+    identifier, name, subject, request, bounds, predecessor = row[:6]
     return PendingAuthority(
         IssuerId(identifier),
         name,
-        key_from_row(row[5:]),
+        key_from_row(row[6:]),
         bytes(subject),
         bytes(request),
         decode_bounds(bounds),
+        IssuerId(predecessor) if predecessor else None,
     )
 
 
@@ -199,6 +212,18 @@ class AuthorityReads(ReadsBase):
     async def list_pending_issuers(self, scope: TenantScope) -> Sequence[PendingAuthority]:
         """The tenant's issuers that wait for certificates, oldest first."""
         return [_pending(row) for row in await self.database.fetch(scope.tenant, _LIST_PENDING, {})]
+
+    async def issuer_ids_after(
+        self, scope: TenantScope, after: str, limit: int
+    ) -> Sequence[IssuerId]:
+        """So many ids of issuers, waiting or not, oldest first, from the one after `after`."""
+        parameters = {"after": after, "limit": limit}
+        found: set[str] = set()
+        # Those that wait first: one that is installed meanwhile is then seen all the same.
+        for statement in _IDS_AFTER:
+            rows = await self.database.fetch(scope.tenant, statement, parameters)
+            found.update(identifier for (identifier,) in rows)
+        return [IssuerId(identifier) for identifier in sorted(found)[:limit]]
 
     async def list_issuer_certificates(
         self, scope: TenantScope, issuer: IssuerId
@@ -264,6 +289,7 @@ class AuthorityWrites(UnitBase):
             subject=pending.subject,
             request=pending.request,
             bounds=encode_bounds(pending.bounds),
+            predecessor=pending.predecessor,
             created_at=to_milliseconds(now),
         )
 

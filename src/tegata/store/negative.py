@@ -17,6 +17,7 @@ from tegata.kernel.ids import (
 from tegata.kernel.negative import ActKind, NegativeAct, Value
 from tegata.kernel.signing import RefusalGround
 from tegata.pkix.crl import REASON_BY_NUMBER
+from tegata.registration.model import RefusedKey
 from tegata.revocation.model import Release, Revocation
 from tegata.store.instants import from_milliseconds, to_milliseconds
 from tegata.tenancy.model import TenantState
@@ -112,6 +113,16 @@ def refused_key_act(
         "refused_at": to_milliseconds(now),
     }
     return NegativeAct(ActKind.KEY_REFUSED, tenant, f"refused-key:{spki_sha256.hex()}", values)
+
+
+def allowed_key_act(tenant: TenantId, key: RefusedKey) -> NegativeAct:
+    """A key is refused no more: by this refusal, not by a later one."""
+    values: dict[str, Value] = {
+        "key": key.spki_sha256,
+        "refused_at": to_milliseconds(key.since),
+    }
+    subject = f"refused-key:{key.spki_sha256.hex()}"
+    return NegativeAct(ActKind.KEY_ALLOWED, tenant, subject, values)
 
 
 def state_act(tenant: TenantId, state: TenantState, *, resumed: bool) -> NegativeAct | None:

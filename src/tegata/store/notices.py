@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import BindParameter, bindparam, delete, literal_column, select, update
@@ -61,6 +61,11 @@ _FIND_MAIL = Statement(
     .order_by(notice_mail.c.id)
     .limit(literal_column("1"))
     .offset(NO_OFFSET)
+)
+_READDRESS_MAIL = Statement(
+    update(notice_mail)
+    .where(notice_mail.c.tenant == _TENANT, notice_mail.c.id == bindparam("mail"))
+    .values(addresses=bindparam("left"))
 )
 _REMOVE_MAIL = Statement(
     delete(notice_mail).where(
@@ -145,6 +150,11 @@ class NoticeWrites(UnitBase):
             subject=mail.subject,
             content=mail.text,
         )
+
+    def readdress_mail(self, mail: str, addresses: Sequence[str]) -> None:
+        """Leave a mail for some of its addresses; the unit conflicts when it was forgotten."""
+        parameters = {"tenant": self.scope.tenant, "mail": mail, "left": json.dumps(addresses)}
+        self._execute(_READDRESS_MAIL, parameters)
 
     def remove_mail(self, mail: str) -> None:
         """Forget a mail; the unit conflicts when it was forgotten already."""

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import BindParameter, bindparam, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnClause,
+    and_,
+    bindparam,
+    delete,
+    desc,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tegata.kernel.ids import TenantId
@@ -17,7 +27,8 @@ from tegata.kernel.scope import PLATFORM_TENANT, TenantScope
 from tegata.kernel.signing import RefusalGround
 from tegata.registration.model import RefusedKey
 from tegata.store.instants import from_milliseconds, to_milliseconds
-from tegata.store.negative import refused_key_act
+from tegata.store.jobs import COMPARISON_JOB, WANT_JOB
+from tegata.store.negative import allowed_key_act, refused_key_act
 from tegata.store.reads import ReadsBase
 from tegata.store.schema import refused_key, rsa_modulus
 from tegata.store.statement import NO_OFFSET, Row, Statement
@@ -31,6 +42,8 @@ _OVERLAP_MILLISECONDS = 60_000
 # So many keys of a tenant are kept in memory (some 3 MB); of one with more, each is looked up.
 KEPT = 20_000
 _TENANTS_KEPT = 1024
+# What comes together is compared together.
+_COMPARED_AFTER_MILLISECONDS = 3_000
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 _HAS = Statement(
@@ -52,25 +65,51 @@ _LIST = Statement(
     .limit(bindparam("limit"))
     .offset(NO_OFFSET)
 )
+_refuse = upsert(refused_key).values(
+    tenant=_TENANT,
+    spki_sha256=bindparam("key"),
+    ground=bindparam("ground"),
+    created_at=bindparam("created_at"),
+)
+_LISTED: ColumnClause[str] = literal_column(f"'{RefusalGround.LISTED.value}'")
+# What was only listed may become a refusal for good; that one stays.
 _ADD = Statement(
-    upsert(refused_key)
-    .values(
-        tenant=_TENANT,
-        spki_sha256=bindparam("key"),
-        ground=bindparam("ground"),
-        created_at=bindparam("created_at"),
+    _refuse.on_conflict_do_update(
+        index_elements=["tenant", "spki_sha256"],
+        set_={"ground": _refuse.excluded.ground},
+        where=and_(refused_key.c.ground == _LISTED, _refuse.excluded.ground != _LISTED),
     )
-    .on_conflict_do_nothing(index_elements=["tenant", "spki_sha256"])
+)
+_FIND = Statement(
+    select(refused_key.c.spki_sha256, refused_key.c.ground, refused_key.c.created_at).where(
+        refused_key.c.tenant == _TENANT, refused_key.c.spki_sha256 == bindparam("key")
+    )
+)
+_REMOVE = Statement(
+    delete(refused_key).where(
+        refused_key.c.tenant == _TENANT,
+        refused_key.c.spki_sha256 == bindparam("key"),
+        refused_key.c.ground == _LISTED,
+        refused_key.c.created_at == bindparam("created_at"),
+    )
 )
 _FIND_MODULUS = Statement(
     select(rsa_modulus.c.spki_sha256).where(
         rsa_modulus.c.tenant == _TENANT, rsa_modulus.c.modulus_sha256 == bindparam("modulus")
     )
 )
+_NEWEST_MODULI = Statement(
+    select(rsa_modulus.c.spki_sha256, rsa_modulus.c.modulus)
+    .where(rsa_modulus.c.tenant == _TENANT)
+    .order_by(desc(rsa_modulus.c.created_at))
+    .limit(bindparam("limit"))
+    .offset(NO_OFFSET)
+)
 _put = upsert(rsa_modulus).values(
     tenant=_TENANT,
-    modulus_sha256=bindparam("modulus"),
+    modulus_sha256=bindparam("digest"),
     spki_sha256=bindparam("key"),
+    modulus=bindparam("modulus"),
     created_at=bindparam("created_at"),
 )
 # Touches its row unless another key with this modulus was first.
@@ -113,9 +152,13 @@ class RefusedKeyReads(ReadsBase):
         known = self._refused.get(tenant)
         if known is None or self.clock.now() - known.checked >= FRESH:
             known = await self._look(tenant, known)
-        if known.whole:
-            return key in known.keys
-        return bool(await self.database.fetch(tenant, _HAS, {"key": key}))
+        if known.whole and key not in known.keys:
+            return False
+        # Refusals are rare, so each may be looked up: another node may have taken it back.
+        found = bool(await self.database.fetch(tenant, _HAS, {"key": key}))
+        if not found:
+            known.keys.discard(key)
+        return found
 
     async def _look(self, tenant: TenantId, known: _Known | None) -> _Known:
         """Read what has come since the last look."""
@@ -150,10 +193,21 @@ class RefusedKeyReads(ReadsBase):
         parameters = {"after": after, "limit": limit}
         return [_refused(row) for row in await self.database.fetch(scope.tenant, _LIST, parameters)]
 
+    async def find_refused_key(self, scope: TenantScope, spki_sha256: bytes) -> RefusedKey | None:
+        """One of the tenant's own refused keys."""
+        rows = await self.database.fetch(scope.tenant, _FIND, {"key": spki_sha256})
+        return _refused(rows[0]) if rows else None
+
     async def find_modulus(self, scope: TenantScope, modulus_sha256: bytes) -> bytes | None:
         """The key that the tenant had certified with an RSA modulus, if any."""
         rows = await self.database.fetch(scope.tenant, _FIND_MODULUS, {"modulus": modulus_sha256})
         return bytes(rows[0][0]) if rows else None
+
+    async def newest_moduli(self, scope: TenantScope, limit: int) -> Sequence[tuple[bytes, int]]:
+        """So many of the RSA moduli that the tenant has had certified, the newest, each with the
+        SHA-256 of its key."""
+        rows = await self.database.fetch(scope.tenant, _NEWEST_MODULI, {"limit": limit})
+        return [(bytes(key), int.from_bytes(modulus, "big")) for key, modulus in rows]
 
 
 def _refused(row: Row) -> RefusedKey:
@@ -165,7 +219,8 @@ class RefusedKeyWrites(UnitBase):
     """Refused keys and moduli in a unit."""
 
     def add_refused_key(self, spki_sha256: bytes, ground: RefusalGround, now: datetime) -> None:
-        """Refuse a key from now on; one that is refused already stays as it is."""
+        """Refuse a key from now on; one that is refused already stays as it is, unless it was
+        listed and now is refused for good."""
         self._act(refused_key_act(self.scope.tenant, spki_sha256, ground, now))
         parameters = {
             "tenant": self.scope.tenant,
@@ -175,12 +230,27 @@ class RefusedKeyWrites(UnitBase):
         }
         self._execute(_ADD, parameters, expect=None)
 
-    def add_modulus(self, modulus_sha256: bytes, spki_sha256: bytes, now: datetime) -> None:
-        """Record an RSA modulus; the unit fails with csr.weak-key when another key has it."""
+    def remove_refused_key(self, key: RefusedKey) -> None:
+        """Refuse a listed key no more; the unit conflicts when it is not refused as it was."""
+        self._act(allowed_key_act(self.scope.tenant, key))
         parameters = {
             "tenant": self.scope.tenant,
-            "modulus": modulus_sha256,
+            "key": key.spki_sha256,
+            "created_at": to_milliseconds(key.since),
+        }
+        self._execute(_REMOVE, parameters)
+
+    def add_modulus(self, modulus: bytes, spki_sha256: bytes, now: datetime) -> None:
+        """Record an RSA modulus (big-endian), and have it compared with the others; the unit
+        fails with csr.weak-key when another key has it."""
+        tenant, milliseconds = self.scope.tenant, to_milliseconds(now)
+        parameters = {
+            "tenant": tenant,
+            "digest": hashlib.sha256(modulus).digest(),
             "key": spki_sha256,
-            "created_at": to_milliseconds(now),
+            "modulus": modulus,
+            "created_at": milliseconds,
         }
         self._execute(_ADD_MODULUS, parameters, otherwise=ProblemCode.CSR_WEAK_KEY)
+        wish = {"kind": COMPARISON_JOB, "key": tenant, "job_tenant": tenant}
+        self._execute(WANT_JOB, {**wish, "run_at": milliseconds + _COMPARED_AFTER_MILLISECONDS})

@@ -149,6 +149,16 @@ async def _refuse_key(_store: Store, _scope: TenantScope, act: NegativeAct) -> E
     return lambda unit: unit.add_refused_key(key, ground, refused_at)
 
 
+async def _allow_key(store: Store, scope: TenantScope, act: NegativeAct) -> Effect | None:
+    found = await store.find_refused_key(scope, octets(act, "key"))
+    # Only the refusal that was taken back: neither a later one, nor one for good.
+    if found is None or found.ground is not RefusalGround.LISTED:
+        return None
+    if found.since != from_milliseconds(number(act, "refused_at")):
+        return None
+    return lambda unit: unit.remove_refused_key(found)
+
+
 async def _number_crl(_store: Store, _scope: TenantScope, act: NegativeAct) -> Effect | None:
     numbered, used = IssuerId(text(act, "issuer")), number(act, "number")
     return lambda unit: unit.raise_crl_floor(numbered, used)
@@ -184,6 +194,7 @@ REPLAYS: Mapping[ActKind, Replay] = {
     ActKind.TENANT_SUSPENDED: _suspend_tenant,
     ActKind.TENANT_RESUMED: _resume_tenant,
     ActKind.KEY_REFUSED: _refuse_key,
+    ActKind.KEY_ALLOWED: _allow_key,
     ActKind.CRL_NUMBERED: _number_crl,
     ActKind.ISSUANCE_STOPPED: _stop_issuance,
     ActKind.ISSUANCE_RESUMED: _resume_issuance,
@@ -269,7 +280,8 @@ class RecoveringStore(Store):
 
 def _replayed(scope: TenantScope, place: ActPlace, act: NegativeAct) -> AuditEvent:
     # Which key is refused is in no record, as when it was refused first.
-    subject = "refused-key:" if act.kind is ActKind.KEY_REFUSED else act.subject
+    is_key = act.kind in (ActKind.KEY_REFUSED, ActKind.KEY_ALLOWED)
+    subject = "refused-key:" if is_key else act.subject
     return AuditEvent(
         actor=scope.actor,
         action="operations:act:replay",

@@ -18,7 +18,7 @@ from tegata.kernel.ids import TenantId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import PLATFORM_TENANT
 from tegata.store.disk import DiskReserve
-from tegata.store.schema import audit_event, log_queue
+from tegata.store.schema import audit_event, crl, log_queue
 from tegata.store.statement import Parameters, Row, Statement, bind_tenant, sqlite_insert
 from tegata.store.unit import ChainHead, Execute, Intent, record_rows
 
@@ -32,6 +32,9 @@ _BUSY_ATTEMPTS = 500
 
 _Outcome = int | Exception
 _EVENT = sqlite_insert(audit_event)
+# Its octets are the last column.
+_INSERT_LIST = sqlite_insert(crl).removesuffix("?)") + "zeroblob(?))"
+_PIECE = 1 << 20
 _QUEUE = sqlite_insert(log_queue)
 _HEAD = "SELECT sequence, digest FROM audit_head WHERE tenant = ?"
 _MOVE_HEAD = (
@@ -226,13 +229,29 @@ def _run(connection: sqlite3.Connection, intents: Sequence[Intent]) -> list[int]
         for insert in intent.inserts:
             rows.setdefault(insert.table, []).append(insert.row)
     for table, added in rows.items():
-        connection.executemany(sqlite_insert(table), added)
+        if table is crl:
+            _insert_lists(connection, added)
+        else:
+            connection.executemany(sqlite_insert(table), added)
     touched = [_execute(connection, intent) for intent in intents]
     events, queued, heads = _chain(connection, intents)
     connection.executemany(_EVENT, events)
     connection.executemany(_QUEUE, queued)
     connection.executemany(_MOVE_HEAD, heads)
     return touched
+
+
+def _insert_lists(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """CRLs: as a value one of tens of megabytes would be copied twice, so it is written into its
+    place in pieces."""
+    for row in rows:
+        *values, der = row
+        inserted = connection.execute(_INSERT_LIST, (*values, len(der)))
+        place = inserted.lastrowid
+        assert place is not None
+        with memoryview(der) as octets, connection.blobopen("crl", "der", place) as blob:
+            for first in range(0, len(octets), _PIECE):
+                blob.write(octets[first : first + _PIECE])
 
 
 def _execute(connection: sqlite3.Connection, intent: Intent) -> int:

@@ -28,13 +28,26 @@ _VISIBLE = or_(tenant.c.id == _TENANT, literal_column(f"'{PLATFORM_TENANT}'") ==
 _FIND_TENANT = Statement(select(tenant).where(tenant.c.id == bindparam("wanted"), _VISIBLE))
 _FIND_TENANT_NAMED = Statement(select(tenant).where(tenant.c.name == bindparam("name"), _VISIBLE))
 _LIST_TENANTS = Statement(select(tenant).where(_VISIBLE).order_by(tenant.c.created_at, tenant.c.id))
+_TENANTS_AFTER = Statement(
+    select(tenant)
+    .where(_VISIBLE, tenant.c.id > bindparam("after"))
+    .order_by(tenant.c.id)
+    .limit(bindparam("limit"))
+    .offset(NO_OFFSET)
+)
 _SET_STATE = Statement(
     update(tenant).where(tenant.c.id == _TENANT).values(state=bindparam("new_state"))
 )
 _FIND_TOKEN = Statement(
     select(token).where(token.c.tenant == _TENANT, token.c.id == bindparam("token"))
 )
-_LIST_TOKENS = Statement(select(token).where(token.c.tenant == _TENANT).order_by(token.c.id))
+_TOKENS_AFTER = Statement(
+    select(token)
+    .where(token.c.tenant == _TENANT, token.c.id > bindparam("after"))
+    .order_by(token.c.id)
+    .limit(bindparam("limit"))
+    .offset(NO_OFFSET)
+)
 _REVOKE_TOKEN = Statement(
     update(token)
     .where(
@@ -112,14 +125,22 @@ class TenancyReads(ReadsBase):
         """The tenants that the scope may see, oldest first."""
         return [_tenant(row) for row in await self.database.fetch(scope.tenant, _LIST_TENANTS, {})]
 
+    async def tenants_after(self, scope: TenantScope, after: str, limit: int) -> Sequence[Tenant]:
+        """So many of the tenants that the scope may see, by id, from the one after `after`."""
+        parameters = {"after": after, "limit": limit}
+        rows = await self.database.fetch(scope.tenant, _TENANTS_AFTER, parameters)
+        return [_tenant(row) for row in rows]
+
     async def find_token(self, tenant: TenantId, token: TokenId) -> Token | None:
         """A token of a tenant."""
         rows = await self.database.fetch(tenant, _FIND_TOKEN, {"token": token})
         return _token(rows[0]) if rows else None
 
-    async def list_tokens(self, scope: TenantScope) -> Sequence[Token]:
-        """The tenant's tokens, oldest first."""
-        return [_token(row) for row in await self.database.fetch(scope.tenant, _LIST_TOKENS, {})]
+    async def tokens_after(self, scope: TenantScope, after: str, limit: int) -> Sequence[Token]:
+        """So many of the tenant's tokens, oldest first, from the one after `after`."""
+        parameters = {"after": after, "limit": limit}
+        rows = await self.database.fetch(scope.tenant, _TOKENS_AFTER, parameters)
+        return [_token(row) for row in rows]
 
     async def list_events(
         self, scope: TenantScope, after: int, limit: int

@@ -10,6 +10,10 @@ from tegata.kernel.ids import IssuerId, TenantId, TokenId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope
 
+# Characters in the name of a tenant or token. A tenant's becomes the organisation of its first CAs
+# (RFC 5280 appendix A.1: ub-organization-name).
+NAME_MAXIMUM = 64
+
 
 class TenantState(StrEnum):
     """Where a tenant is in its life."""

@@ -97,12 +97,16 @@ class TenancyStore(Protocol):
         """The tenants that the scope may see, oldest first."""
         ...
 
+    async def tenants_after(self, scope: TenantScope, after: str, limit: int) -> Sequence[Tenant]:
+        """So many of the tenants that the scope may see, by id, from the one after `after`."""
+        ...
+
     async def find_token(self, tenant: TenantId, token: TokenId) -> Token | None:
         """A token of a tenant."""
         ...
 
-    async def list_tokens(self, scope: TenantScope) -> Sequence[Token]:
-        """The tenant's tokens, oldest first."""
+    async def tokens_after(self, scope: TenantScope, after: str, limit: int) -> Sequence[Token]:
+        """So many of the tenant's tokens, oldest first, from the one after `after`."""
         ...
 
     async def list_issuers(self, scope: TenantScope) -> Sequence[Issuer]:

@@ -149,9 +149,9 @@ class TenantService:
             await unit.commit()
         return replace(tenant, state=state)
 
-    async def list_tenants(self, scope: TenantScope) -> Sequence[Tenant]:
-        """The tenants that the scope may see."""
-        return await self.store.list_tenants(scope)
+    async def tenants_after(self, scope: TenantScope, after: str, limit: int) -> Sequence[Tenant]:
+        """So many of the tenants that the scope may see, by id, from the one after `after`."""
+        return await self.store.tenants_after(scope, after, limit)
 
     async def list_events(
         self, scope: TenantScope, after: int, limit: int

@@ -29,7 +29,6 @@ from tegata.tenancy.ports import TenancyStore
 # A token's death is seen by every process within this time.
 FRESH = timedelta(seconds=2)
 _CACHE = 4096
-NAME_MAXIMUM = 100
 _PREFIX = "tgt"
 
 
@@ -161,9 +160,9 @@ class TokenService:
             await unit.commit()
         self._fresh.clear()
 
-    async def list(self, scope: TenantScope) -> Sequence[Token]:
-        """The tenant's tokens."""
-        return await self.store.list_tokens(scope)
+    async def after(self, scope: TenantScope, after: str, limit: int) -> Sequence[Token]:
+        """So many of the tenant's tokens, oldest first, from the one after `after`."""
+        return await self.store.tokens_after(scope, after, limit)
 
 
 def _hash(secret: str) -> bytes:

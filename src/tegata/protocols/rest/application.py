@@ -11,6 +11,7 @@ from tegata import __version__
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.wording import choose_language, translate
 from tegata.protocols.http import MethodNotAllowed, Prepared, Request, Response, Route, Router
+from tegata.protocols.page import page, page_language
 from tegata.protocols.rest import (
     authorities,
     bulk,
@@ -110,13 +111,18 @@ async def _problem_page(request: Request) -> Response:
         code = ProblemCode(request.path_params["code"])
     except ValueError as error:
         raise Problem(ProblemCode.ROUTE_UNKNOWN) from error
-    language = _language(request)
-    title = html.escape(translate(TABLE[code].title, language))
-    page = (
-        f'<!doctype html><html lang="{language}"><meta charset="utf-8">'
-        f"<title>{title}</title><h1>{title}</h1><p><code>{code}</code> (HTTP {TABLE[code].status})"
+    language = page_language(request)
+    title = translate(TABLE[code].title, language)
+    content = (
+        f"<h1>{html.escape(title)}</h1><dl>"
+        f"<dt>{html.escape(translate('Code', language))}</dt><dd><code>{code}</code></dd>"
+        f"<dt>{html.escape(translate('HTTP status', language))}</dt>"
+        f"<dd>{TABLE[code].status}</dd></dl>"
     )
-    return Response(200, page.encode(), "text/html; charset=utf-8", {"content-language": language})
+    return page(request, language, title, content, {"cache-control": "public, max-age=60"})
+
+
+PAGE_TEXTS = ("Code", "HTTP status")
 
 
 def _language(request: Request) -> str:

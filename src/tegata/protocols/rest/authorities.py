@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from tegata.issuance.authorities import AuthorityService, issuer_stop, platform_stop, tenant_stop
 from tegata.issuance.installed import pem_certificates
-from tegata.issuance.model import Issuer, PolicyDocument, StopCause
+from tegata.issuance.model import Issuer, PendingAuthority, PolicyDocument, StopCause
 from tegata.kernel.ids import IssuerId, TenantId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.protocols.rest.authority_bodies import (
@@ -30,6 +30,7 @@ from tegata.protocols.rest.authority_bodies import (
 )
 from tegata.protocols.rest.bodies import RevocationRequest
 from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation
+from tegata.protocols.rest.pages import PAGE_LIMIT, after_id, after_parameter, page, page_limit
 from tegata.registration.model import CertificateQuery, FingerprintMatch
 from tegata.revocation.rules import parse_reason
 from tegata.tenancy.model import Action
@@ -64,13 +65,17 @@ async def create_issuer(call: Call[NewIssuer]) -> Answer:
 
 async def list_issuers(call: Call[NoBody]) -> Answer:
     """The tenant's certification authorities."""
-    scope, authorities = call.principal.scope, call.services.authorities
-    issuers = await call.services.enrolment.list_issuers(scope)
-    visible = [issuer for issuer in issuers if call.principal.sees_issuer(issuer.id)]
-    items = [issuer_body(each, authorities.state(each), []) for each in visible]
-    pending = await authorities.store.list_pending_issuers(scope)
-    items += [pending_body(each) for each in pending if call.principal.sees_issuer(each.id)]
-    return Answer(IssuerPage(items, None))
+    authorities, limit = call.services.authorities, page_limit(call.query)
+    found = await authorities.after(
+        call.principal.scope, call.principal.token.issuers, after_id(call.query, "iss"), limit + 1
+    )
+    items = [
+        pending_body(each)
+        if isinstance(each, PendingAuthority)
+        else issuer_body(each, authorities.state(each), [])
+        for each in found
+    ]
+    return Answer(IssuerPage(*page(items, limit)))
 
 
 async def get_issuer(call: Call[NoBody]) -> Answer:
@@ -104,7 +109,10 @@ async def rekey_issuer(call: Call[Rekey]) -> Answer:
         wanted,
         signature_algorithm(call.body.signature_algorithm),
     )
-    body = await _body(call.services.authorities, created, call)
+    if isinstance(created, PendingAuthority):
+        body = pending_body(created)
+    else:
+        body = await _body(call.services.authorities, created, call)
     return Answer(body, f"/v1/issuers/{created.id}")
 
 
@@ -271,6 +279,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     Operation(
         "GET", "/v1/issuers", "listIssuers", "List certification authorities",
         Action.ISSUERS_READ, "issuance:issuer:list", NoBody, IssuerPage, 200, list_issuers,
+        (PAGE_LIMIT, after_parameter("iss")),
     ),
     Operation(
         "GET", "/v1/issuers/{issuer}", "getIssuer", "Get a certification authority",

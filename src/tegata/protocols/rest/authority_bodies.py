@@ -129,7 +129,8 @@ class IssuerBody(msgspec.Struct):
 
 
 class IssuerPage(msgspec.Struct):
-    """The tenant's certification authorities, oldest first."""
+    """A page of the tenant's certification authorities, oldest first; `next` is the `after` of the
+    next page."""
 
     items: list[IssuerBody]
     next: str | None
@@ -260,7 +261,7 @@ def pending_body(pending: PendingAuthority) -> IssuerBody:
         key_algorithm=pending.key.algorithm,
         signature_algorithm=pending.key.signature_algorithm,
         parent=None,
-        predecessor=None,
+        predecessor=pending.predecessor,
         path_length=bounds.path_length,
         permitted=[],
         excluded=[],

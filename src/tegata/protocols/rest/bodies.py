@@ -16,11 +16,13 @@ from tegata.pkix.certificate import encode_pem
 from tegata.registration.model import NO_SUCCESSION, CertificateEntry, RefusedKey, Succession
 from tegata.registration.notice import DAYS_DEFAULT
 from tegata.revocation.model import CertificateStatus
-from tegata.tenancy.model import Tenant, Token
+from tegata.tenancy.model import NAME_MAXIMUM, Tenant, Token
 from tegata.tenancy.ports import RecordedEvent
 
 # The look-ahead is for Python, whose `$` also matches before a last line feed.
-Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
+Name = Annotated[
+    str, Meta(min_length=1, max_length=NAME_MAXIMUM, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")
+]
 # PostgreSQL takes no NUL in text, and no identifier has one.
 Reference = Annotated[str, Meta(max_length=64, pattern=r"^[^\x00]*$")]
 
@@ -89,6 +91,8 @@ class NewToken(RequestBody):
 
 
 KEYS_MAXIMUM = 1000
+# Fewer: the record names each of them.
+ALLOWED_KEYS_MAXIMUM = 100
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{64}$(?!\n)")]
 
 
@@ -96,6 +100,12 @@ class NewRefusedKeys(RequestBody):
     """Keys to refuse: SHA-256 of their SubjectPublicKeyInfo, in hexadecimal."""
 
     keys: Annotated[list[Sha256], Meta(min_length=1, max_length=KEYS_MAXIMUM)]
+
+
+class AllowedKeys(RequestBody):
+    """Refused keys to take off the list: SHA-256 of their SubjectPublicKeyInfo, in hexadecimal."""
+
+    keys: Annotated[list[Sha256], Meta(min_length=1, max_length=ALLOWED_KEYS_MAXIMUM)]
 
 
 class NewTenantToken(RequestBody):
@@ -128,7 +138,8 @@ class RevocationBody(msgspec.Struct):
 
 
 class RefusedKeyBody(msgspec.Struct):
-    """A key that must not be certified; `ground` is `compromise` or `listed`."""
+    """A key that must not be certified; `ground` is `compromise`, `listed` or
+    `shared-factor`."""
 
     spki_sha256: str
     ground: str
@@ -193,7 +204,7 @@ class TokenBody(msgspec.Struct, omit_defaults=True):
 
 
 class TokenPage(msgspec.Struct):
-    """The tenant's tokens, oldest first."""
+    """A page of the tenant's tokens, oldest first; `next` is the `after` of the next page."""
 
     items: list[TokenBody]
     next: str | None
@@ -211,7 +222,8 @@ class TenantBody(msgspec.Struct, omit_defaults=True):
 
 
 class TenantPage(msgspec.Struct):
-    """The platform's tenants, oldest first."""
+    """A page of the platform's tenants, by id (oldest first, then those of its own); `next` is the
+    `after` of the next page."""
 
     items: list[TenantBody]
     next: str | None

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 
 from tegata import __version__
+from tegata.kernel.problem import ProblemCode
+from tegata.protocols.rest.bodies import Health
 from tegata.protocols.rest.operation import NoBody, Operation, id_schema
 from tegata.protocols.rest.problems import MEDIA_TYPE, TABLE, ProblemBody
 
@@ -33,7 +35,7 @@ _REFERENCE = "#/components/schemas/{name}"
 
 def openapi_document(operations: Sequence[Operation[Any]], base_url: str) -> Json:
     """The document for these operations at one address."""
-    bodies: set[type[msgspec.Struct]] = {ProblemBody}
+    bodies: set[type[msgspec.Struct]] = {ProblemBody, Health}
     bodies |= {each.body for each in operations if each.takes_body}
     bodies |= {each.answer for each in operations if each.answer is not None}
     ordered = sorted(bodies, key=lambda body: body.__name__)
@@ -43,6 +45,7 @@ def openapi_document(operations: Sequence[Operation[Any]], base_url: str) -> Jso
     for operation in operations:
         item = paths.setdefault(operation.path, {})
         item[operation.method.lower()] = _operation(operation, references)
+    paths |= _open_paths(references)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -57,6 +60,35 @@ def openapi_document(operations: Sequence[Operation[Any]], base_url: str) -> Jso
         "components": {
             "schemas": components,
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _open_paths(references: Mapping[type[msgspec.Struct], Any]) -> dict[str, Json]:
+    """What is answered without a token; this document itself is where its reader found it."""
+    health = {"application/json": {"schema": references[Health]}}
+    code = {"type": "string", "enum": sorted(ProblemCode)}
+    page: Json = _open("describeProblem", "Read about a problem", {"text/html": {}}, references)
+    page["parameters"] = [{"name": "code", "in": "path", "required": True, "schema": code}]
+    page["responses"]["404"] = _problem(404, references)
+    return {
+        "/health": {"get": _open("getHealth", "See that the service answers", health, references)},
+        "/problems/{code}": {"get": page},
+    }
+
+
+def _open(
+    name: str, summary: str, content: Json, references: Mapping[type[msgspec.Struct], Any]
+) -> Json:
+    return {
+        "operationId": name,
+        "summary": summary,
+        "description": "No token is needed.",
+        "security": [],
+        "parameters": [],
+        "responses": {
+            "200": {"description": summary, "content": content},
+            "503": _problem(503, references),
         },
     }
 
@@ -113,10 +145,14 @@ def _responses(operation: Operation[Any], references: Mapping[type[msgspec.Struc
     if operation.answer is not None:
         success["content"] = {"application/json": {"schema": references[operation.answer]}}
         success["content"] |= {media_type: {} for media_type in operation.media_types}
-    problem = {"content": {MEDIA_TYPE: {"schema": references[ProblemBody]}}}
     statuses = sorted({entry.status for entry in TABLE.values()})
     responses: Json = {str(operation.status): success}
     for status in statuses:
-        titles = [entry.title for entry in TABLE.values() if entry.status == status]
-        responses[str(status)] = {"description": "; ".join(titles), **problem}
+        responses[str(status)] = _problem(status, references)
     return responses
+
+
+def _problem(status: int, references: Mapping[type[msgspec.Struct], Any]) -> Json:
+    titles = [entry.title for entry in TABLE.values() if entry.status == status]
+    content = {MEDIA_TYPE: {"schema": references[ProblemBody]}}
+    return {"description": "; ".join(titles), "content": content}

@@ -17,8 +17,8 @@ from tegata.profiles.model import Profile
 from tegata.profiles.vocabulary import ATTRIBUTE_NAMES, KEY_USAGE_NAMES, PURPOSE_NAMES
 from tegata.protocols.rest.bodies import Reference, RequestBody
 from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation, Parameter
+from tegata.protocols.rest.pages import PAGE_LIMIT, page_limit
 from tegata.protocols.rest.problems import FindingBody, finding_body
-from tegata.protocols.rest.search import PAGE_LIMIT, page_limit
 from tegata.registration.model import ProfileVersion
 from tegata.registration.profiles import SIMULATION_DEFAULT
 from tegata.tenancy.model import Action

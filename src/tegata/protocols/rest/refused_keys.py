@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.protocols.rest.bodies import (
+    AllowedKeys,
     NewRefusedKeys,
     RefusedKeyPage,
     refused_key_body,
 )
 from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation, Parameter
-from tegata.protocols.rest.search import PAGE_LIMIT, page_limit
+from tegata.protocols.rest.pages import PAGE_LIMIT, page_limit
 from tegata.tenancy.model import Action
 
 _DIGITS = 64
@@ -20,6 +21,14 @@ async def refuse_keys(call: Call[NewRefusedKeys]) -> Answer:
     call.principal.require_every_issuer()
     keys = [bytes.fromhex(key) for key in call.body.keys]
     await call.services.refused_keys.refuse(call.principal.scope, keys, call.digest)
+    return Answer(None)
+
+
+async def allow_keys(call: Call[AllowedKeys]) -> Answer:
+    """Take keys off the list again: one's own, and none that was compromised."""
+    call.principal.require_every_issuer()
+    keys = [bytes.fromhex(key) for key in call.body.keys]
+    await call.services.refused_keys.allow(call.principal.scope, keys, call.digest)
     return Answer(None)
 
 
@@ -48,6 +57,11 @@ OPERATIONS = (
         "POST", "/v1/refused-keys", "refuseKeys", "Refuse keys from now on",
         Action.REFUSED_KEYS_MANAGE, "registration:refused-key:add",
         NewRefusedKeys, None, 204, refuse_keys,
+    ),
+    Operation(
+        "POST", "/v1/refused-keys/allow", "allowKeys", "Take keys off the list of refused keys",
+        Action.REFUSED_KEYS_MANAGE, "registration:refused-key:allow",
+        AllowedKeys, None, 204, allow_keys,
     ),
     Operation(
         "GET", "/v1/refused-keys", "listRefusedKeys", "List refused keys",

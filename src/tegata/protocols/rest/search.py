@@ -11,9 +11,8 @@ from tegata.kernel.ids import IssuerId
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.pkix.names import GeneralNameKind
 from tegata.protocols.rest.operation import Call, NoBody, Parameter, id_schema
+from tegata.protocols.rest.pages import PAGE_LIMIT, page_limit
 from tegata.registration.model import (
-    PAGE_DEFAULT,
-    PAGE_MAXIMUM,
     CertificateQuery,
     CertificateState,
     FingerprintMatch,
@@ -25,11 +24,6 @@ from tegata.registration.search import fingerprint_match, serial_match, serial_p
 
 _KINDS = ", ".join(GeneralNameKind)
 _TEXT_MAXIMUM = 1024
-PAGE_LIMIT = Parameter(
-    "limit",
-    "items on a page",
-    {"type": "integer", "minimum": 1, "maximum": PAGE_MAXIMUM, "default": PAGE_DEFAULT},
-)
 _TEXT: Mapping[str, str | int] = {"type": "string", "minLength": 1, "maxLength": _TEXT_MAXIMUM}
 _AFTER: Mapping[str, str | int] = {
     "type": "string",
@@ -99,15 +93,6 @@ def certificate_query(call: Call[NoBody]) -> CertificateQuery:
         after=given.get("after"),
         limit=page_limit(given),
     )
-
-
-def page_limit(given: Mapping[str, str]) -> int:
-    """The page size asked for, within bounds."""
-    text = given.get("limit", str(PAGE_DEFAULT))
-    # Few digits before it is read as a number: leading zeros must not hide more of them.
-    if not (re.fullmatch(r"[0-9]{1,6}", text) and 1 <= int(text) <= PAGE_MAXIMUM):
-        raise _malformed(f"limit is 1 to {PAGE_MAXIMUM}")
-    return int(text)
 
 
 def _one(given: Mapping[str, str], *names: str) -> tuple[str, str] | None:

@@ -19,7 +19,7 @@ from tegata.protocols.rest.bodies import (
     token_body,
 )
 from tegata.protocols.rest.operation import Answer, Call, NoBody, Operation, Parameter
-from tegata.protocols.rest.search import PAGE_LIMIT, page_limit
+from tegata.protocols.rest.pages import PAGE_LIMIT, after_id, after_parameter, page, page_limit
 from tegata.tenancy.model import Action
 
 
@@ -46,8 +46,11 @@ async def create_token(call: Call[NewToken]) -> Answer:
 
 async def list_tokens(call: Call[NoBody]) -> Answer:
     """The tenant's tokens, without their secrets."""
-    tokens = await call.services.tokens.list(call.principal.scope)
-    return Answer(TokenPage([token_body(token) for token in tokens], None))
+    limit = page_limit(call.query)
+    tokens = await call.services.tokens.after(
+        call.principal.scope, after_id(call.query, "tok"), limit + 1
+    )
+    return Answer(TokenPage(*page([token_body(token) for token in tokens], limit)))
 
 
 async def revoke_token(call: Call[NoBody]) -> Answer:
@@ -98,8 +101,11 @@ async def resume_tenant(call: Call[NoBody]) -> Answer:
 
 async def list_tenants(call: Call[NoBody]) -> Answer:
     """The platform's tenants."""
-    tenants = await call.services.tenants.list_tenants(call.principal.scope)
-    return Answer(TenantPage([tenant_body(tenant) for tenant in tenants], None))
+    limit = page_limit(call.query)
+    tenants = await call.services.tenants.tenants_after(
+        call.principal.scope, after_id(call.query, "ten"), limit + 1
+    )
+    return Answer(TenantPage(*page([tenant_body(tenant) for tenant in tenants], limit)))
 
 
 async def list_events(call: Call[NoBody]) -> Answer:
@@ -124,6 +130,7 @@ OPERATIONS = (
     Operation(
         "GET", "/v1/tokens", "listTokens", "List tokens", Action.TOKENS_MANAGE,
         "tenancy:token:list", NoBody, TokenPage, 200, list_tokens,
+        (PAGE_LIMIT, after_parameter("tok")),
     ),
     Operation(
         "DELETE", "/v1/tokens/{token}", "revokeToken", "Revoke a token", Action.TOKENS_MANAGE,
@@ -163,5 +170,6 @@ OPERATIONS = (
     Operation(
         "GET", "/v1/tenants", "listTenants", "List tenants (operators only)",
         Action.TENANTS_MANAGE, "tenancy:tenant:list", NoBody, TenantPage, 200, list_tenants,
+        (PAGE_LIMIT, after_parameter("ten")),
     ),
 )  # fmt: skip

@@ -20,7 +20,7 @@ from tegata.protocols.rest.operation import (
     Parameter,
     id_schema,
 )
-from tegata.protocols.rest.search import PAGE_LIMIT, page_limit
+from tegata.protocols.rest.pages import PAGE_LIMIT, page_limit
 from tegata.tenancy.model import Action
 from tegata.timestamping.authorities import PREFIX
 from tegata.timestamping.model import NewTimestampAuthority, TimestampAuthority

@@ -53,6 +53,7 @@ pending_issuer = Table(
     octets_column("subject"),
     octets_column("request"),
     octets_column("bounds", nullable=True),
+    text_column("predecessor", nullable=True),
     number_column("created_at"),
     PrimaryKeyConstraint("tenant", "id"),
 )

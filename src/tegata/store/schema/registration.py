@@ -111,9 +111,11 @@ rsa_modulus = Table(
     metadata,
     text_column("tenant"),
     octets_column("modulus_sha256"),
+    octets_column("modulus"),
     octets_column("spki_sha256"),
     number_column("created_at"),
     PrimaryKeyConstraint("tenant", "modulus_sha256"),
+    Index("rsa_modulus_age", "tenant", "created_at"),
     sqlite_with_rowid=False,
 )
 

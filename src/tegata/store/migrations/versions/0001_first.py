@@ -163,6 +163,7 @@ def _authorities(op: Operations) -> None:
         _octets("subject"),
         _octets("request"),
         _octets("bounds", nullable=True),
+        _text("predecessor", nullable=True),
         _number("created_at"),
         PrimaryKeyConstraint("tenant", "id"),
     )
@@ -374,11 +375,13 @@ def _screening(op: Operations) -> None:
         "rsa_modulus",
         _text("tenant"),
         _octets("modulus_sha256"),
+        _octets("modulus"),
         _octets("spki_sha256"),
         _number("created_at"),
         PrimaryKeyConstraint("tenant", "modulus_sha256"),
         sqlite_with_rowid=False,
     )
+    op.create_index("rsa_modulus_age", "rsa_modulus", ["tenant", "created_at"])
 
 
 def _notices(op: Operations) -> None:

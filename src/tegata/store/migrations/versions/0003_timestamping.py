@@ -6,7 +6,7 @@ from alembic.operations import Operations
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, PrimaryKeyConstraint, Text
 
 revision = "0003"
-down_revision = "0006"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
