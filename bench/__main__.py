@@ -9,6 +9,7 @@ are on. Results go to `var/bench.json` and, as a table, to standard output.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import platform as machine
@@ -31,10 +32,12 @@ from bench.card import bench_card
 from bench.crl import bench_crl
 from bench.identity import bench_statuses, bench_submissions, lines
 from bench.issuing import issue_plan, requests_for
+from bench.log import bench_log
 from bench.platform import Running, children, cpu_seconds, load, running
 from bench.preload import preload_postgres, preload_sqlite
 from bench.search import SearchFigure
 from bench.search import measure as measure_searches
+from bench.stamping import StampFigure, bench_stamping
 from bench.status import nginx, questions, raw_asgi
 from tests.postgres import postgres_cluster
 
@@ -87,6 +90,7 @@ class Bench:
         self.figures: list[Figure] = []
         self.searches: list[SearchFigure] = []
         self.bulk: list[BulkFigure] = []
+        self.stamps: list[StampFigure] = []
 
     def measure(
         self, name: str, run: Running, plan: dict[str, Any], floor: float, database: list[int]
@@ -171,6 +175,9 @@ def bench_sqlite(bench: Bench, folder: Path, certificates: int) -> None:
         )  # fmt: skip
         bench.status(run, folder)
         bench.bulk.append(bench_bulk("bulk issue, SQLite", run))
+        for ordering, name in ((False, "time-stamps, SQLite"), (True, "ordered ones")):
+            count = bench.requests // (4 if ordering else 1)
+            bench.stamps.append(bench_stamping(name, run, count, ordering=ordering))
         context = run.context
     begun = time.perf_counter()
     preload_sqlite(data, context["tenant"], [context["issuer"]], certificates)
@@ -187,6 +194,7 @@ def bench_postgres(bench: Bench, folder: Path, certificates: int) -> None:
     options = ("--database", url)
     with running(data, *options) as run:
         bench.issue("issue, PostgreSQL, 32 connections", run, database=_server(url))
+        bench.stamps.append(bench_stamping("time-stamps, PostgreSQL", run, bench.requests))
         context = run.context
     preload_postgres(url, context["tenant"], [context["issuer"]], certificates)
     with running(data, *options) as run:
@@ -229,6 +237,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--certificates", type=int, default=1_000_000)
     parser.add_argument("--requests", type=int, default=4000)
+    parser.add_argument("--leaves", type=int, default=10_000_000)
     chosen = parser.parse_args()
     bench = Bench(chosen.requests)
     folder = Path(tempfile.mkdtemp(prefix="tegata-bench-"))
@@ -242,6 +251,8 @@ def main() -> None:
         with running(folder / "identity") as run:
             people = bench_submissions(run, chosen.requests)
         people += bench_statuses(folder, chosen.certificates, 10 * chosen.requests)
+        (folder / "log").mkdir()
+        log = asyncio.run(bench_log(folder / "log", chosen.leaves))
     finally:
         shutil.rmtree(folder)
     report = {
@@ -254,12 +265,15 @@ def main() -> None:
         "identity": [asdict(figure) for figure in people],
         "card": [asdict(figure) for figure in card],
         "bulk": [asdict(figure) for figure in bench.bulk],
+        "log": [asdict(figure) for figure in log],
+        "stamps": [asdict(figure) for figure in bench.stamps],
     }
     target = Path("var/bench.json")
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(report, indent=2) + "\n")
     print("\n".join(_line(figure) for figure in bench.figures))
     print(lines(people))
+    print("\n".join(f"{figure.name:<44} {figure.per_second:8.0f}/s" for figure in log))
 
 
 if __name__ == "__main__":

@@ -110,9 +110,11 @@ def preload_sqlite(
         for table, added in rows.items():
             connection.executemany(sqlite_insert(table), added)
         connection.execute("COMMIT")
-    connection.execute(
-        "UPDATE audit_head SET sequence = ? WHERE tenant = ?", (head + count * events, tenant)
-    )
+    # As if they were in the log: a million leaves are another measurement's.
+    for table in ("audit_head", "log_mark"):
+        connection.execute(
+            f"UPDATE {table} SET sequence = ? WHERE tenant = ?", (head + count * events, tenant)
+        )
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
 
@@ -132,9 +134,9 @@ def preload_postgres(
         for rows in _batches(tenant, issuers, count, head + 1, events):
             for table, added in rows.items():
                 _copy(connection, table, added)
-        connection.execute(
-            "UPDATE audit_head SET sequence = %s WHERE tenant = %s", (head + count * events, tenant)
-        )
+        for name in (b"audit_head", b"log_mark"):
+            statement = b"UPDATE %b SET sequence = %%s WHERE tenant = %%s" % name
+            connection.execute(statement, (head + count * events, tenant))
         connection.execute("VACUUM ANALYZE")
         connection.execute("CHECKPOINT")
 

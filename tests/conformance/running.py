@@ -305,6 +305,7 @@ def attempt(
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
     text: str | None = None,
+    seconds: float = 60,
 ) -> tuple[int, str]:
     """Run a program; its exit code and what it printed, on either stream."""
     done = subprocess.run(
@@ -315,7 +316,7 @@ def attempt(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=seconds,
         check=False,
     )
     return done.returncode, done.stdout

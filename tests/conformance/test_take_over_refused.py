@@ -7,7 +7,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,13 @@ class Platform:
     running: Running
     token: Token
     folder: Path
+    before: frozenset[str] = frozenset()
+
+    def keys(self) -> frozenset[str]:
+        """Every signing key that the database has."""
+        path = self.running.data / "tegata.sqlite"
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+            return frozenset(row[0] for row in database.execute("SELECT id FROM signing_key"))
 
     def an_old_ca(self, name: str) -> OldCa:
         return OldCa.make(self.folder / name, subject=f"/CN={name}")
@@ -53,7 +60,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Generator[Platform]:
     token = make_token(tmp_path_factory.mktemp("token"))
     folder = tmp_path_factory.mktemp("refused")
     with running(folder, *token.options, environment=token.environment) as started:
-        yield Platform(started, token, folder)
+        known = Platform(started, token, folder)
+        yield replace(known, before=known.keys())
         assert "Traceback" not in started.log.read_text()
 
 
@@ -150,10 +158,4 @@ def test_after_all_that_there_is_no_ca_and_no_key_more_than_before(platform: Pla
     issuers = json.dumps(platform.running.call("GET", "/v1/issuers"))
     assert "Thief" not in issuers
     assert "Others" not in issuers
-    with sqlite3.connect(
-        f"file:{platform.running.data / 'tegata.sqlite'}?mode=ro", uri=True
-    ) as database:
-        keys = {row[0] for row in database.execute("SELECT id FROM signing_key")}
-        used = {row[0] for row in database.execute("SELECT signing_key FROM issuer")}
-        used |= {row[0] for row in database.execute("SELECT signing_key FROM responder")}
-    assert keys == used
+    assert platform.keys() == platform.before

@@ -13,6 +13,7 @@ from tegata.protocols.ocsp.problems import STATUS as OCSP_STATUS
 from tegata.protocols.repository.problems import STATUS as REPOSITORY_STATUS
 from tegata.protocols.rest.problems import RETRY_AFTER, TABLE
 from tegata.protocols.tlog.problems import STATUS as TLOG_STATUS
+from tegata.protocols.tsp.problems import FAILURE as TSP_FAILURE
 from tests.house.source import PACKAGE
 
 TABLES: Mapping[str, Mapping[ProblemCode, object]] = {
@@ -20,6 +21,7 @@ TABLES: Mapping[str, Mapping[ProblemCode, object]] = {
     "ocsp": OCSP_STATUS,
     "crl": CRL_STATUS,
     "repository": REPOSITORY_STATUS,
+    "tsp": TSP_FAILURE,
     "tlog": TLOG_STATUS,
 }
 

@@ -14,6 +14,7 @@ from babel.messages.pofile import read_po
 from tegata.agent.problems import TEXTS as CARD_PROBLEMS
 from tegata.agent.problems import CardCode
 from tegata.agent.wording import SAID
+from tegata.cli import audit_wording
 from tegata.identity.reasons import TEXTS as REASONS
 from tegata.kernel.wording import LANGUAGES, choose_language, translate
 from tegata.main import quickstart
@@ -119,8 +120,14 @@ def test_everything_that_the_card_agent_says_is_translated(language: str) -> Non
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
+def test_everything_that_an_audit_says_is_translated(language: str) -> None:
+    texts = audit_wording.TEXTS
+    assert [text for text in texts if translate(text, language) == text] == []
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
 def test_the_catalogue_has_no_text_that_nobody_says(language: str) -> None:
-    pages = {*TEXTS, *STATE_TEXTS, *PAGE_TEXTS}
+    pages = {*TEXTS, *STATE_TEXTS, *PAGE_TEXTS, *audit_wording.TEXTS}
     said = problem_titles() | quick_start_titles() | document_texts() | set(NOTICE_TEXTS) | pages
     said |= verdict_texts() | set(SAID)
     assert keys(language) - said == set()

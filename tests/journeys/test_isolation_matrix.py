@@ -69,6 +69,7 @@ class Victim:
     bounded: Json
     key: str
     bulk: str
+    stamps: str
     person: Person
     take_over: str
 
@@ -94,7 +95,7 @@ class Victim:
         return (
             self.tenant.id, self.tenant.name, self.tenant.issuer, self.root,
             self.good["id"], self.good["serial"], self.revoked["id"], self.revoked["serial"],
-            self.bounded["id"], self.bounded["name"], self.bulk, token_id(self.token),
+            self.bounded["id"], self.bounded["name"], self.bulk, self.stamps, token_id(self.token),
             self.person.session, self.person.user, self.person.record, self.person.consent,
             "victim.example.test",
         )  # fmt: skip
@@ -108,6 +109,7 @@ class Victim:
             "issuers": caller.items("/v1/issuers"),
             "take_overs": caller.items("/v1/take-overs"),
             "profiles": caller.items("/v1/profiles"),
+            "timestamp_authorities": caller.items("/v1/timestamp-authorities"),
             # Its leaves get their places while others act.
             "events": [{**event, "index": None} for event in caller.events()],
         }
@@ -263,6 +265,17 @@ def of_issuer(method: str, tail: str, body: object = None) -> Callable[[World], 
     return attempts
 
 
+def of_stamps(method: str, tail: str = "") -> Callable[[World], Iterator[Attempt]]:
+    """The victim's own time-stamping authority, by its id."""
+
+    def attempts(world: World) -> Iterator[Attempt]:
+        for identifier in (world.victim.stamps, world.victim.bulk, "tsa_x"):
+            path = f"/v1/timestamp-authorities/{identifier}{tail}"
+            yield Attempt(method, path, "timestamp.authority-unknown")
+
+    return attempts
+
+
 def begin_own_take_over(world: World) -> Iterator[Attempt]:
     """With the certificate of a CA whose key another tenant was given."""
     taken = world.victim.tenant.caller.get(f"/v1/take-overs/{world.victim.take_over}").good()
@@ -284,6 +297,23 @@ def of_take_over(
             yield Attempt(method, target, "take-over.unknown", headers=headers)
 
     return attempts
+
+
+def create_stamps(world: World) -> Iterator[Attempt]:
+    path = "/v1/timestamp-authorities"
+    for issuer in (world.victim.tenant.issuer, world.victim.root):
+        body = {"name": "stolen", "issuer": issuer, "policies": ["1.2.3"]}
+        yield Attempt("POST", path, "issuer.unknown", body)
+    own = {"name": "stolen", "issuer": world.attacker.issuer, "policies": ["1.2.3"]}
+    tenant = {**own, "tenant": world.victim.tenant.id}
+    yield Attempt("POST", path, "request.unknown-field", tenant)
+    # A name that the victim has is free for anybody else.
+    yield Attempt("POST", path, None, {**own, "name": "victims-own"})
+
+
+def list_stamps(world: World) -> Iterator[Attempt]:
+    for query in ("", "?limit=1", f"?after={world.victim.stamps}", "?after=tsa_0"):
+        yield Attempt("GET", f"/v1/timestamp-authorities{query}", None)
 
 
 def list_bulk(world: World) -> Iterator[Attempt]:
@@ -590,6 +620,10 @@ CASES: Mapping[Route, Callable[[World], Iterator[Attempt]]] = {
     ("POST", "/v1/tenants/{tenant}/resume-issuance"): change_tenant("resume-issuance"),
     ("GET", "/v1/expiry-notices"): list_own("/v1/expiry-notices"),
     ("PUT", "/v1/expiry-notices"): set_notices,
+    ("GET", "/v1/timestamp-authorities"): list_stamps,
+    ("POST", "/v1/timestamp-authorities"): create_stamps,
+    ("GET", "/v1/timestamp-authorities/{authority}"): of_stamps("GET"),
+    ("POST", "/v1/timestamp-authorities/{authority}/disable"): of_stamps("POST", "/disable"),
     ("PUT", "/v1/identity/purposes/{purpose}"): declare_purpose,
     ("GET", "/v1/identity/purposes"): list_own("/v1/identity/purposes"),
     ("POST", "/v1/identity/sessions"): open_session,
@@ -682,10 +716,12 @@ def victim(server: Server) -> Victim:
     )  # fmt: skip
     bulk = sent.good(202)["id"]
     eventually(lambda: tenant.caller.get(f"/v1/bulk/{bulk}").good()["state"] == "done")
+    new = {"name": "victims-own", "issuer": tenant.issuer, "policies": ["1.2.3"]}
+    stamps = tenant.caller.post("/v1/timestamp-authorities", new).good(201)["id"]
     person = verified_person(server, tenant.caller)
     taken = begin_take_over(server, tenant)
     made = bounded.good(201)
-    return Victim(tenant, root, good, revoked, made, "isolation", bulk, person, taken)
+    return Victim(tenant, root, good, revoked, made, "isolation", bulk, stamps, person, taken)
 
 
 def verified_person(server: Server, caller: Caller) -> Person:
@@ -941,6 +977,7 @@ def tricks(route: Route, world: World) -> Iterator[Attempt]:
         "tenant": tenant,
         "profile": "victims-own",
         "bulk": world.victim.bulk,
+        "authority": world.victim.stamps,
         "sequence": str(10**9),
         "purpose": "victims",
         "session": world.victim.person.session,

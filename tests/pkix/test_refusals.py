@@ -11,7 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tegata.kernel.problem import Problem
-from tegata.pkix import certificate, crl, crl_reader, csr, extensions, names, ocsp, oids
+from tegata.pkix import (
+    certificate,
+    crl,
+    crl_reader,
+    csr,
+    extensions,
+    names,
+    ocsp,
+    oids,
+    tsp,
+    tsp_token,
+)
 from tegata.pkix.certificate import assemble, parse_certificate, parse_tbs_certificate
 from tegata.pkix.crl import RevocationReason
 from tegata.pkix.crl_reader import parse_tbs_cert_list
@@ -36,7 +47,7 @@ from tegata.pkix.ocsp import (
 from tegata.profiles.catalogue import TLS_CLIENT, TLS_SERVER
 from tegata.profiles.lint import lint
 from tests.issuance.drafts import a_draft, issuer_of, tbs_of
-from tests.pkix import test_crl, test_ocsp
+from tests.pkix import test_crl, test_ocsp, test_tsp
 from tests.pkix.keys import ECDSA_SHA256, KINDS, public_key, sign_p256
 from tests.pkix.requests import extension_request, request_der, request_info, request_pem
 
@@ -146,6 +157,22 @@ PARSERS: Mapping[str, tuple[Callable[[bytes], object], tuple[bytes, ...]]] = {
         extensions.parse_authority_information_access,
         (value_of(extensions.authority_information_access(ocsp="http://a", ca_issuers="b")),),
     ),
+    "parse_private_key_usage_period": (
+        extensions.parse_private_key_usage_period,
+        (value_of(extensions.private_key_usage_period(NOW, NOW)),),
+    ),
+    "parse_time_stamp_request": (tsp.parse_time_stamp_request, test_tsp.REQUESTS),
+    "parse_time_stamp_response": (
+        tsp.parse_time_stamp_response,
+        (test_tsp.a_response(), tsp.encode_rejection(tsp.FailureInfo.BAD_ALG, "no")),
+    ),
+    "parse_tst_info": (tsp.parse_tst_info, (test_tsp.an_info(),)),
+    "parse_gen_time": (tsp.parse_gen_time, (b"20260701000000.5Z",)),
+    "parse_token": (tsp_token.parse_token, (test_tsp.a_token(),)),
+    "parse_signed_attributes": (
+        tsp_token.parse_signed_attributes,
+        (tsp_token.encode_signed_attributes(bytes(32), b""),),
+    ),
     "key_identifier": (extensions.key_identifier, tuple(public_key(kind) for kind in KINDS)),
 }
 
@@ -157,7 +184,7 @@ def refuses_or_answers(parser: str, octets: bytes) -> None:
 
 
 def test_every_parser_of_the_room_is_here() -> None:
-    modules = [certificate, crl, crl_reader, csr, extensions, names, ocsp]
+    modules = [certificate, crl, crl_reader, csr, extensions, names, ocsp, tsp, tsp_token]
     found = {name for module in modules for name in vars(module) if name.startswith("parse_")}
     # It takes an element that parse_general_names has already read.
     assert found - {"parse_general_name"} <= PARSERS.keys()

@@ -215,5 +215,5 @@ def test_every_validity_of_a_profile_is_within_its_own_maximum() -> None:
 
 
 def test_every_rule_runs_once() -> None:
-    assert len(set(RULES)) == len(RULES) == 29
+    assert len(set(RULES)) == len(RULES) == 30
     assert len(RULE_SET) == 32

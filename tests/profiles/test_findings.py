@@ -31,7 +31,7 @@ from tegata.pkix.der import (
     implicit,
     wrap,
 )
-from tegata.pkix.extensions import KeyUsage, encode_extension
+from tegata.pkix.extensions import KeyUsage, encode_extension, private_key_usage_period
 from tegata.pkix.names import GeneralName, GeneralNameKind, encode_name
 from tegata.pkix.policy_extensions import security_identifier
 from tegata.profiles.catalogue import (
@@ -39,13 +39,14 @@ from tegata.profiles.catalogue import (
     ISSUING_CA,
     OCSP_RESPONDER,
     ROOT_CA,
+    TIME_STAMPING,
     TLS_CLIENT,
     TLS_SERVER,
     built_in_document,
 )
 from tegata.profiles.document import parse_document
 from tegata.profiles.lint import Lint, lint
-from tegata.profiles.model import IssuerFacts, Profile, Subject
+from tegata.profiles.model import NO_EXPIRATION, IssuerFacts, Profile, Subject
 from tegata.profiles.public_key import key_kind
 from tegata.profiles.weak_rsa import modulus_weakness
 from tests.house.source import package_sources
@@ -71,6 +72,7 @@ from tests.profiles.variants import Variant, dns, general
 SAN = oids.SUBJECT_ALTERNATIVE_NAME
 CRL = oids.CRL_DISTRIBUTION_POINTS
 AIA = oids.AUTHORITY_INFORMATION_ACCESS
+STAMPED_FROM = NOW + timedelta(days=1)
 
 
 def name_with(tag: int, value: bytes, kind: str = oids.COMMON_NAME) -> bytes:
@@ -303,6 +305,31 @@ BAD: Mapping[str, Mapping[str, Variant]] = {
         "a mailbox": client(extensions={SAN: general(GeneralName(EMAIL, "a@xn--80ak6aa92e.test"))}),
         "an address": client(
             extensions={SAN: general(GeneralName(URI, "https://xn--80ak6aa92e.test/"))}
+        ),
+    },
+    "private-key-usage-period.not-within-validity": {
+        "after notAfter": Variant(
+            TIME_STAMPING, more=[private_key_usage_period(STAMPED_FROM, NO_EXPIRATION)]
+        ),
+        "reversed": Variant(
+            TIME_STAMPING,
+            more=[private_key_usage_period(STAMPED_FROM + timedelta(days=1), STAMPED_FROM)],
+        ),
+        "critical": Variant(
+            TIME_STAMPING,
+            more=[
+                encode_extension(
+                    oids.PRIVATE_KEY_USAGE_PERIOD,
+                    decode(
+                        Extension,
+                        private_key_usage_period(STAMPED_FROM, STAMPED_FROM + timedelta(days=1)),
+                    ).value,
+                    critical=True,
+                )
+            ],
+        ),
+        "NULL": Variant(
+            TIME_STAMPING, more=[encode_extension(oids.PRIVATE_KEY_USAGE_PERIOD, NULL_VALUE)]
         ),
     },
     "security-identifier.missing": {"none": Variant(STRONG)},

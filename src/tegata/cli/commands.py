@@ -15,6 +15,7 @@ from tegata.cli.connection import FILE, F, connected, item_path
 from tegata.cli.connection import show as show_answer
 from tegata.cli.profiles import profile_group
 from tegata.cli.renewals import rekey, renew
+from tegata.cli.timestamps import tsa_group
 
 _KEYS_AT_ONCE = 1000
 
@@ -322,6 +323,7 @@ CLIENT_COMMANDS: tuple[click.Command, ...] = (
     resume,
     profile_group,
     notice_group,
+    tsa_group,
     token_group,
     refused_key_group,
     tenant_group,

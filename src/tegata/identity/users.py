@@ -64,9 +64,20 @@ class UserService:
             if known[tag].shown:
                 return Person(user, tag, ())
             # J-LIS linked it to another one earlier; now it was shown.
-            now = self.clock.now()
             point = certificate.distribution_point
+            now = self.clock.now()
             return Person(user, tag, (KnownCertificate(tag, user, shown, point, now),))
+        return await self._link(scope, vault, shown, certificate.distribution_point, purpose)
+
+    async def _link(
+        self,
+        scope: TenantScope,
+        vault: IdentityVault,
+        shown: CertificateReference,
+        point: bytes,
+        purpose: LegalPurpose,
+    ) -> Person:
+        """The user of a certificate that was never seen, by those that it is linked to."""
         try:
             linked = await self.gateway.linked_certificates(shown, purpose)
         except GatewayError as error:
@@ -83,10 +94,10 @@ class UserService:
                 each,
                 user,
                 reference,
-                certificate.distribution_point if reference == shown else b"",
+                point if reference == shown else b"",
                 now,
             )
             for each, reference in tags.items()
             if each not in known
         ]
-        return Person(user, tag, new)
+        return Person(user, vault.tag(shown), new)

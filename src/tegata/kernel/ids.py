@@ -18,6 +18,7 @@ TokenId = NewType("TokenId", str)
 BlockId = NewType("BlockId", str)
 NodeId = NewType("NodeId", str)
 CertificateId = NewType("CertificateId", str)
+TimestampAuthorityId = NewType("TimestampAuthorityId", str)
 
 # Crockford's base 32 in lower case: no i, l, o, u, so an id survives being read aloud.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"

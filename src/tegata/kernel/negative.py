@@ -26,6 +26,7 @@ class ActKind(StrEnum):
     CRL_NUMBERED = "crl-numbered"
     ISSUANCE_STOPPED = "issuance-stopped"
     ISSUANCE_RESUMED = "issuance-resumed"
+    TIMESTAMPING_DISABLED = "timestamping-disabled"
 
 
 # Those that take an earlier act back: replayed only when they are known to have been done.

@@ -27,6 +27,7 @@ PLAIN_ROUTES = (
         "repositories: certificates, CRLs, policies",
         "RFC 3647 section 4.2; RFC 5280 section 4.2.1.4 (CPS pointer)",
     ),
+    PlainRoute("/tsp/", "time-stamps", "RFC 3161 section 3.4"),
     PlainRoute("/log/", "the Merkle log: checkpoint, tiles, entries", "C2SP tlog-tiles"),
     PlainRoute("/ca/", "certificates of CAs", "RFC 5280 sections 4.2.2.1 and 8"),
 )

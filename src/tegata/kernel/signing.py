@@ -18,6 +18,7 @@ class KeyPurpose(StrEnum):
     SUBORDINATE_CA = "subordinate-ca"
     ISSUING_CA = "issuing-ca"
     OCSP_RESPONDER = "ocsp-responder"
+    TIMESTAMP = "timestamp"
     LOG = "log"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import socket
 import ssl
@@ -17,15 +18,22 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tegata.issuance.model import Issuer
 from tegata.kernel.ids import TenantId
+from tegata.kernel.problem import Problem
 from tegata.kernel.scope import PLATFORM_TENANT, TenantScope, platform_acts
 from tegata.main.composition import Platform
 from tegata.main.settings import Address
 from tegata.pkix.certificate import encode_pem
 from tegata.tenancy.model import Tenant
+from tegata.timestamping.model import NewTimestampAuthority
+
+_LOG = logging.getLogger(__name__)
 
 DEMO_TENANT = TenantId("ten_demo")
 DEMO_NAME = "Demo"
-_PLATFORM_NAME = "tegata platform"
+PLATFORM_NAME = "tegata platform"
+# The policy of the platform's own time-stamps: an arc of its own (ITU-T X.667 clause 7), as
+# nobody has registered one.
+PLATFORM_POLICY = "2.25.63040244902321653983187077044257481235"
 _RENEW_BEFORE = timedelta(days=30)
 
 
@@ -68,9 +76,15 @@ async def ensure_demo(platform: Platform, data: Path) -> Demo:
 
 async def ensure_platform(platform: Platform, data: Path) -> Issuer:
     """The operator's own tenant, and the operator's token."""
-    issuer = await ensure_tenant(platform, PLATFORM_TENANT, _PLATFORM_NAME)
+    issuer = await ensure_tenant(platform, PLATFORM_TENANT, PLATFORM_NAME)
     scope = platform_acts(PLATFORM_TENANT, "bootstrap")
     await ensure_token(platform, scope, "operator", data / "operator.token")
+    new = NewTimestampAuthority(PLATFORM_NAME, issuer.id, (PLATFORM_POLICY,))
+    try:
+        await platform.timestamping.create(scope, new, bytes(32))
+    except Problem as problem:
+        # Who could lift a stop must be able to: the next start makes it.
+        _LOG.warning("the platform's own time-stamping authority: %s", problem)
     return issuer
 
 

@@ -1,6 +1,6 @@
-"""The command `tegata`: client commands at hand, server commands loaded when they are called.
+"""The command `tegata`: most client commands at hand, others loaded when they are called.
 
-The server's parts take a second to import, which a client command should not wait for.
+What verifies the log, and the server's parts, take long to import: no other command should wait.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from tegata import __version__
 from tegata.cli.commands import CLIENT_COMMANDS
 
 _SERVER = "tegata.main.server_commands"
-_SERVER_COMMANDS = {
+_LATE_COMMANDS = {
+    "audit": ("tegata.cli.audit", "audit_group"),
     "authorise-key": ("tegata.main.authorise", "authorise_key_command"),
     "backup": (_SERVER, "backup_command"),
     "card": ("tegata.agent.commands", "card_group"),
@@ -28,12 +29,12 @@ _SERVER_COMMANDS = {
 
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *_SERVER_COMMANDS])
+        return sorted([*super().list_commands(ctx), *_LATE_COMMANDS])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _SERVER_COMMANDS:
+        if cmd_name not in _LATE_COMMANDS:
             return super().get_command(ctx, cmd_name)
-        module, name = _SERVER_COMMANDS[cmd_name]
+        module, name = _LATE_COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 

@@ -20,6 +20,7 @@ from tegata.kernel.scope import TenantScope
 from tegata.main.identity import compose_identity
 from tegata.main.settings import Settings
 from tegata.operations.recovery import NodeKeeper, RecoveryService
+from tegata.outbound.discipline import KernelDiscipline
 from tegata.outbound.smtp import SmtpMailer
 from tegata.outbound.system import SystemClock, SystemRandomness
 from tegata.profiles.catalogue import OCSP_RESPONDER
@@ -55,6 +56,9 @@ from tegata.store.sqlite import SqliteDatabase
 from tegata.store.status_feed import StatusFeed
 from tegata.tenancy.service import Schedule, TenantService
 from tegata.tenancy.tokens import TokenService
+from tegata.timestamping.authorities import TimestampAuthorityService
+from tegata.timestamping.clock import JudgedClock
+from tegata.timestamping.service import TimestampService
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,8 @@ class Platform:
     notices: NoticeService
     identity: IdentityServices
     mailer: SmtpMailer | None
+    timestamping: TimestampAuthorityService
+    stamps: TimestampService
 
 
 async def open_database(settings: Settings, clock: Clock, reserve: DiskReserve) -> Database:
@@ -165,14 +171,19 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
     keys = _data_keys(signer, database, randomness)
     presigned: PresignedAnswers[OcspForms] = PresignedAnswers(settings.status_memory)
     journal = await _journal(settings, node, signer, reserve)
-    store = RecoveringStore(
-        database, keys, clock, randomness, public_url, presigned.withdraw, journal
-    )
+
+    def withdraw(issuer: IssuerId, serial: int) -> None:
+        presigned.withdraw(issuer, serial)
+        stamps.withdraw(issuer)
+
+    store = RecoveringStore(database, keys, clock, randomness, public_url, withdraw, journal)
     jobs = JobQueue(database, node)
     timetable = _schedule(jobs, clock)
     serials = SerialReserve(store, signer, clock, node)
     gate = IssuanceGate()
     issuance = IssuanceService(store, signer, serials, clock, randomness, gate)
+    judged = JudgedClock(KernelDiscipline(), settings.clock_trusted)
+    stamps = TimestampService(store, signer, judged, randomness, gate)
     hierarchy = HierarchyService(store, signer, issuance, clock, randomness)
     crls = CrlService(store, signer, clock)
     key_list = KeyListFile(settings.key_list)
@@ -223,4 +234,6 @@ async def compose(settings: Settings, public_url: str, socket: Path) -> Platform
         notices=NoticeService(store, mailer, clock, randomness),
         identity=compose_identity(settings, store, clock, randomness),
         mailer=mailer,
+        timestamping=TimestampAuthorityService(store, signer, issuance, clock, randomness),
+        stamps=stamps,
     )

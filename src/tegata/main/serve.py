@@ -17,8 +17,10 @@ from pathlib import Path
 from tegata.issuance.repository import RepositoryService
 from tegata.kernel.plain_listeners import plain_route
 from tegata.kernel.problem import Problem, ProblemCode
+from tegata.main.anchors import open_anchors
 from tegata.main.backup import DataLock
 from tegata.main.bootstrap import ApiTls, Demo, ensure_demo, ensure_platform
+from tegata.main.clock_watch import ClockWatch
 from tegata.main.composition import Platform, compose
 from tegata.main.crl_watch import CrlWatch
 from tegata.main.listener import Listener, bind
@@ -35,9 +37,12 @@ from tegata.protocols.repository.endpoints import RepositoryDoor
 from tegata.protocols.rest.application import RestApplication
 from tegata.protocols.rest.log import log_keys
 from tegata.protocols.rest.operation import Services
+from tegata.protocols.tlog.anchors import AnchorDoor
 from tegata.protocols.tlog.endpoints import TlogDoor
+from tegata.protocols.tsp.endpoints import TspDoor
 from tegata.store.key_list import KeyListError
 from tegata.store.migrate import migrate_postgres
+from tegata.timestamping.anchoring import AnchorService
 from tegata.transparency.service import LogService
 
 _LOG = logging.getLogger(__name__)
@@ -66,18 +71,19 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     platform = await compose(settings, sockets.public_url, signer.socket)
     await require_log(platform, settings)
     await _settle(platform, settings, stop)
-    tls = ApiTls(
-        platform, await ensure_platform(platform, settings.data), settings.data, sockets.api
-    )
+    own = await ensure_platform(platform, settings.data)
+    tls = ApiTls(platform, own, settings.data, sockets.api)
     await tls.ensure()
     await _load_key_list(platform)
     await report_orphans(platform)
     demo = await ensure_demo(platform, settings.data) if settings.demo else None
     log = await open_log(platform, settings, sockets.public_url)
-    listeners = _listeners(platform, settings, sockets, tls.context, log.service)
-    worker = Worker(platform, _upkeep(platform, settings, tls))
+    anchors = await open_anchors(platform, settings, log.service)
+    listeners = _listeners(platform, settings, sockets, tls.context, log.service, anchors.service)
+    worker = Worker(platform, _upkeep(platform, settings, tls), anchors.turn)
     restore = RestoreWatch(platform, stop)
-    watches = StatusWatch(platform), restore, CrlWatch(platform, sockets.public_url, settings.data)
+    crls = CrlWatch(platform, sockets.public_url, settings.data)
+    watches = StatusWatch(platform), restore, crls, ClockWatch(platform)
     for listener in listeners:
         await listener.start()
     worker.start()
@@ -93,6 +99,7 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     finally:
         await asyncio.gather(*(listener.stop() for listener in listeners))
         await asyncio.gather(worker.stop(), *(watch.stop() for watch in watches))
+        anchors.close()
         await _close(platform, settings, log, served=not restore.refused)
         await signer.stop()
         lock.release()
@@ -143,6 +150,7 @@ def _listeners(
     sockets: Sockets,
     tls: ssl.SSLContext,
     log: LogService,
+    anchors: AnchorService,
 ) -> tuple[Listener, ...]:
     services = Services(
         platform.tokens,
@@ -158,12 +166,14 @@ def _listeners(
         platform.revocation,
         platform.refused_keys,
         platform.notices,
+        platform.timestamping,
+        platform.stamps,
         platform.identity,
         log,
         sockets.api_url,
     )
     clock, maximum, timeout = platform.clock, _connections_allowed(), settings.request_timeout
-    rest, public = RestApplication(services), public_application(platform, log)
+    rest, public = RestApplication(services), public_application(platform, log, anchors)
     return (
         Listener(rest, sockets.api_socket, clock, maximum, timeout, tls),
         Listener(public, sockets.public_socket, clock, maximum, timeout),
@@ -188,7 +198,7 @@ def _upkeep(platform: Platform, settings: Settings, tls: ApiTls) -> Upkeep:
     return upkeep
 
 
-def public_application(platform: Platform, log: LogService) -> Application:
+def public_application(platform: Platform, log: LogService, anchors: AnchorService) -> Application:
     """What is served in plain HTTP: nothing that the table does not name."""
     ocsp = OcspDoor(platform.ocsp, platform.presigned, platform.clock)
     repository = RepositoryService(
@@ -198,7 +208,9 @@ def public_application(platform: Platform, log: LogService) -> Application:
         *ocsp.routes(),
         *CrlDoor(platform.crls).routes(),
         *RepositoryDoor(repository).routes(),
+        *TspDoor(platform.stamps, platform.clock).routes(),
         *TlogDoor(log).routes(),
+        *AnchorDoor(anchors).routes(),
     )
     for route in routes:
         if plain_route(route.path) is None:

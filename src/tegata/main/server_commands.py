@@ -8,6 +8,7 @@ import logging
 import os
 import sqlite3
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -32,6 +33,7 @@ from tegata.store.disk import MEBIBYTE
 from tegata.store.inventory import InventoryError
 from tegata.store.journal import JOURNAL_DAYS
 from tegata.store.key_list import KeyListError, build_key_list
+from tegata.timestamping.model import ClockTrust
 
 
 @click.command("serve")
@@ -97,6 +99,21 @@ from tegata.store.key_list import KeyListError, build_key_list
 @click.option("--smtp-password-file", type=click.Path(path_type=Path), help="Its password.")
 @click.option("--smtp-ca", type=click.Path(path_type=Path), help="Whom to trust, in PEM.")
 @click.option(
+    "--clock-trust",
+    type=click.Choice([each.value for each in ClockTrust]),
+    help="What makes the clock good enough for time-stamps; kernel, with --demo assumed.",
+)
+@click.option(
+    "--tsa-url",
+    "tsa_urls",
+    multiple=True,
+    help="Somebody else's time-stamping authority, to stamp the log's checkpoints too.",
+)
+@click.option(
+    "--tsa-ca", type=click.Path(path_type=Path), help="Whom their tokens must lead to, in PEM."
+)
+@click.option("--anchor-seconds", type=float, default=3600.0, hidden=True)
+@click.option(
     "--loopback-webhooks", is_flag=True, help="Send webhooks to this machine too; with --demo only."
 )
 @click.option("--request-timeout", type=float, default=REQUEST_TIMEOUT, hidden=True)
@@ -125,6 +142,10 @@ def serve_command(
     smtp_user: str | None,
     smtp_password_file: Path | None,
     smtp_ca: Path | None,
+    clock_trust: str | None,
+    tsa_urls: tuple[str, ...],
+    tsa_ca: Path | None,
+    anchor_seconds: float,
     loopback_webhooks: bool,
     log_mirror: Path | None,
     log_policy: Path | None,
@@ -150,9 +171,13 @@ def serve_command(
             accept_journal_loss=accept_journal_loss,
             write_off_nodes=write_off_nodes,
             smtp=parse_smtp(smtp, smtp_from, smtp_user, smtp_password_file, smtp_ca),
+            clock_trust=ClockTrust(clock_trust) if clock_trust is not None else None,
             loopback_webhooks=loopback_webhooks,
             log_mirror=log_mirror,
             log_policy=log_policy,
+            tsa_urls=tsa_urls,
+            tsa_ca=tsa_ca,
+            anchor_period=timedelta(seconds=anchor_seconds),
             request_timeout=request_timeout,
         )
     except SettingsError as error:

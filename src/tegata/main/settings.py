@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,6 +11,8 @@ from tegata.outbound.smtp import SmtpServer
 from tegata.registration.notice import is_mail_address
 from tegata.store.disk import DEFAULT_RESERVE, MEBIBYTE
 from tegata.store.journal import JOURNAL_DAYS
+from tegata.timestamping.anchoring import ANCHOR_PERIOD
+from tegata.timestamping.model import ClockTrust
 
 # Seconds within which a request must be whole.
 REQUEST_TIMEOUT = 15.0
@@ -100,10 +103,19 @@ class Settings:
     accept_journal_loss: bool = False
     write_off_nodes: tuple[str, ...] = ()
     smtp: SmtpServer | None = None
+    clock_trust: ClockTrust | None = None
+    tsa_urls: tuple[str, ...] = ()
+    tsa_ca: Path | None = None
+    anchor_period: timedelta = ANCHOR_PERIOD
     loopback_webhooks: bool = False
     log_mirror: Path | None = None
     log_policy: Path | None = None
     names: tuple[str, ...] = field(default=())
+
+    @property
+    def clock_trusted(self) -> ClockTrust:
+        """What makes the clock trusted where nobody said: only a demo takes it as it is."""
+        return self.clock_trust or (ClockTrust.ASSUMED if self.demo else ClockTrust.KERNEL)
 
     @property
     def log_folder(self) -> Path:

@@ -1,22 +1,16 @@
-"""The timetable: work that nobody waits for."""
+"""The worker: runs what is due, which nobody waits for."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from tegata.issuance.hierarchy import RESPONDER_RENEWAL
-from tegata.kernel.ids import IssuerId
 from tegata.kernel.problem import Problem, ProblemCode
-from tegata.kernel.scope import TenantScope, platform_acts
 from tegata.main.composition import Platform
-from tegata.profiles.catalogue import OCSP_RESPONDER
-from tegata.registration.bulk_model import BulkId
-from tegata.registration.notice import NOTICE_PERIOD
-from tegata.revocation.lists import is_final
-from tegata.revocation.rules import CRL_PERIOD, NO_NEXT_UPDATE
+from tegata.main.timetable import AnchorTurn, Timetable
+from tegata.revocation.rules import CRL_PERIOD
 from tegata.store import jobs
 from tegata.store.jobs import Job
 
@@ -36,8 +30,9 @@ _RETRY = timedelta(seconds=5)
 class Worker:
     """Runs due jobs, one after the other, and the upkeep. Long jobs run one at a time beside."""
 
-    def __init__(self, platform: Platform, upkeep: Upkeep) -> None:
+    def __init__(self, platform: Platform, upkeep: Upkeep, anchor: AnchorTurn) -> None:
         self._platform = platform
+        self._timetable = Timetable(platform, anchor)
         self._upkeep = upkeep
         self._task: asyncio.Task[None] | None = None
         self._long: dict[str, asyncio.Task[None]] = {}
@@ -107,7 +102,7 @@ class Worker:
         for job in claimed:
             now = self._platform.clock.now()
             try:
-                again = await self._perform(job, now)
+                again = await self._timetable.perform(job, now)
             except Problem as problem:
                 _LOG.warning("%s %s failed: %s", job.kind, job.key, problem)
                 # A crash may have come between an issuer's serials and the issuer.
@@ -120,69 +115,6 @@ class Worker:
                 await self._platform.jobs.fail(job, now + _RETRY * min(job.tries, 12))
             else:
                 await self._platform.jobs.finish(job, again)
-
-    async def _renew(self, job: Job, now: datetime) -> datetime:
-        """A responder, when it is near its end."""
-        scope, issuer = platform_acts(job.tenant, "ocsp"), IssuerId(job.key)
-        until = await self._platform.store.responder_until(scope, issuer)
-        if until is not None and now < until - RESPONDER_RENEWAL:
-            return until - RESPONDER_RENEWAL
-        found = await self._platform.store.get_issuer(scope, issuer)
-        await self._platform.hierarchy.renew_responder(scope, found)
-        return now + OCSP_RESPONDER.validity - RESPONDER_RENEWAL
-
-    async def _compare_keys(self, scope: TenantScope) -> datetime:
-        """Look for primes that a tenant's keys share."""
-        later = self._platform.key_comparison.postponed(scope)
-        if later is not None:
-            return later
-        refused = await self._platform.key_comparison.compare(scope)
-        if refused:
-            _LOG.error("%s has %d keys whose primes others share", scope.tenant, refused)
-        return NO_NEXT_UPDATE
-
-    async def _perform(self, job: Job, now: datetime) -> datetime:
-        """Do a job; when it is due again."""
-        issuer = IssuerId(job.key)
-        crls = self._platform.crls
-        match job.kind:
-            case jobs.CRL_JOB:
-                due = await crls.publish_complete(platform_acts(job.tenant, "crl"), issuer)
-                return due or now + CRL_PERIOD
-            case jobs.DELTA_JOB:
-                await crls.publish_delta(platform_acts(job.tenant, "crl"), issuer)
-                return now + CRL_PERIOD
-            case jobs.SHARD_JOB:
-                owner, _slash, shard = job.key.partition("/")
-                scope = platform_acts(job.tenant, "crl")
-                crl = await crls.publish(scope, IssuerId(owner), int(shard))
-                return NO_NEXT_UPDATE if is_final(crl) else now + CRL_PERIOD
-            case jobs.RESPONDER_JOB:
-                return await self._renew(job, now)
-            case jobs.BULK_JOB:
-                scope = platform_acts(job.tenant, "bulk")
-                return await self._platform.bulk_work.run(scope, BulkId(job.key))
-            case jobs.COMPARISON_JOB:
-                return await self._compare_keys(platform_acts(job.tenant, "keys"))
-            case jobs.TAKE_OVER_JOB:
-                scope = platform_acts(job.tenant, "take-over")
-                return await self._platform.take_over_work.run(scope, issuer)
-            case jobs.NOTICE_JOB:
-                more = await self._platform.notices.tell(platform_acts(job.tenant, "notice"))
-                return now if more else now + NOTICE_PERIOD
-            case jobs.WATCH_JOB | jobs.DELIVERY_JOB:
-                return await self._watch(job, now)
-            case unknown:
-                _LOG.error("a job of a kind that this version does not know: %s", unknown)
-                return now + CRL_PERIOD
-
-    async def _watch(self, job: Job, now: datetime) -> datetime:
-        """Look at what a tenant's users showed, or tell what was found."""
-        watches = self._platform.identity.watches
-        scope = platform_acts(job.tenant, "identity")
-        if job.kind == jobs.WATCH_JOB:
-            return await watches.run(scope) or NO_NEXT_UPDATE
-        return now if await watches.deliver(scope) else NO_NEXT_UPDATE
 
 
 class StatusWatch:

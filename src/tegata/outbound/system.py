@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime
 
 
@@ -20,3 +21,13 @@ class SystemRandomness:
     def octets(self, count: int) -> bytes:
         """`count` octets from the operating system."""
         return os.urandom(count)
+
+
+def realtime_nanoseconds() -> int:
+    """Nanoseconds of Unix time."""
+    return time.clock_gettime_ns(time.CLOCK_REALTIME)
+
+
+def boottime_nanoseconds() -> int:
+    """Nanoseconds since the machine started, whether it was suspended or not."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from enum import IntEnum
 from functools import lru_cache
 from typing import Annotated
 
 from tegata.pkix import oids
 from tegata.pkix.der import (
+    GENERALIZED_TIME,
     NULL_VALUE,
+    SEQUENCE,
     TLV,
     TRUE,
     BitString,
     Default,
     DerError,
+    GeneralizedTime,
     Implicit,
     ObjectIdentifier,
+    content_of,
     decode,
     decode_elements,
+    encode_generalized_time,
     encode_integer,
     encode_named_bits,
     encode_octet_string,
@@ -28,7 +34,9 @@ from tegata.pkix.der import (
     explicit,
     implicit,
     sequence,
+    split,
     whole,
+    wrap,
 )
 from tegata.pkix.names import (
     GeneralName,
@@ -105,6 +113,16 @@ def basic_constraints(*, ca: bool, path_length: int | None = None) -> bytes:
 def key_usage(*usages: KeyUsage) -> bytes:
     """Critical keyUsage (RFC 5280 section 4.2.1.3)."""
     return encode_extension(oids.KEY_USAGE, encode_named_bits(usages), critical=True)
+
+
+def private_key_usage_period(not_before: datetime, not_after: datetime) -> bytes:
+    """privateKeyUsagePeriod (RFC 3280 section 4.2.1.4; RFC 5280 leaves it to X.509 clause
+    9.2.2.5): when the key signs, within which its certificate outlives it."""
+    value = encode_sequence(
+        implicit(0, encode_generalized_time(not_before)[2:]),
+        implicit(1, encode_generalized_time(not_after)[2:]),
+    )
+    return encode_extension(oids.PRIVATE_KEY_USAGE_PERIOD, value)
 
 
 def extended_key_usage(*purposes: str, critical: bool = False) -> bytes:
@@ -194,6 +212,18 @@ def parse_key_usage(value: bytes) -> frozenset[KeyUsage]:
     if encode_named_bits(usages) != value:
         raise DerError("bits without a name, or zero bits at the end (X.690 section 11.2.2)")
     return usages
+
+
+def parse_private_key_usage_period(value: bytes) -> tuple[datetime, datetime]:
+    """Both ends of privateKeyUsagePeriod from its value; `DerError` when one is missing."""
+    parts = split(content_of(value, SEQUENCE))
+    if [tag for tag, _content in parts] != [0x80, 0x81]:
+        raise DerError("a privateKeyUsagePeriod with both ends")
+    begin, end = (
+        decode(GeneralizedTime, wrap(GENERALIZED_TIME, content)).as_datetime().astimezone(UTC)
+        for _tag, content in parts
+    )
+    return begin, end
 
 
 def parse_extended_key_usage(value: bytes) -> tuple[str, ...]:

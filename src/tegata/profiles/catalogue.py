@@ -31,6 +31,7 @@ ISSUING_CA = CATALOGUE["issuing-ca"]
 OCSP_RESPONDER = CATALOGUE["ocsp-responder"]
 TLS_SERVER = CATALOGUE["tls-server"]
 TLS_CLIENT = CATALOGUE["tls-client"]
+TIME_STAMPING = CATALOGUE["time-stamping"]
 
 CA_PROFILES = frozenset(name for name, each in CATALOGUE.items() if each.kind is CertificateKind.CA)
 

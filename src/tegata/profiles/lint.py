@@ -57,14 +57,20 @@ CERTIFICATE_RULES: Sequence[Rule] = (
     public_key.rsa_key_long_enough,
     public_key.subject_key_identifier_matches,
     security_identifier.security_identifier_as_profiled,
+    usage.key_period_as_certified,
     authority.names_within_constraints,
 )
 RULES: Sequence[Rule] = (*SHAPE_RULES, *CERTIFICATE_RULES)
 _VARYING = frozenset(
-    {oids.SUBJECT_ALTERNATIVE_NAME, oids.SUBJECT_KEY_IDENTIFIER, oids.NTDS_CA_SECURITY}
+    {
+        oids.SUBJECT_ALTERNATIVE_NAME,
+        oids.SUBJECT_KEY_IDENTIFIER,
+        oids.NTDS_CA_SECURITY,
+        oids.PRIVATE_KEY_USAGE_PERIOD,
+    }
 )
 _SHAPES_KEPT = 4096
-_REVISION = 5
+_REVISION = 6
 
 Shape = tuple[object, ...]
 

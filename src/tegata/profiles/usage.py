@@ -16,6 +16,7 @@ from tegata.pkix.extensions import (
     parse_crl_distribution_points,
     parse_extended_key_usage,
     parse_key_usage,
+    parse_private_key_usage_period,
 )
 from tegata.profiles.further_extensions import further_extensions_known
 from tegata.profiles.model import CertificateKind, Profile, Subject, error
@@ -147,6 +148,29 @@ def basic_constraints_as_profiled(subject: Subject) -> Finding | None:
     )
 
 
+def _is_for_stamping(profile: Profile) -> bool:
+    return profile.extended_key_usage == (oids.TIME_STAMPING,)
+
+
+def key_period_as_certified(subject: Subject) -> Finding | None:
+    """A unit's privateKeyUsagePeriod lies within its certificate's validity."""
+    extension = subject.tbs.extensions.get(oids.PRIVATE_KEY_USAGE_PERIOD)
+    if extension is None:
+        return None
+    try:
+        begin, end = parse_private_key_usage_period(extension.value)
+        within = subject.tbs.not_before <= begin < end <= subject.tbs.not_after
+        if within and not extension.critical:
+            return None
+    except DerError:
+        pass
+    return error(
+        "private-key-usage-period.not-within-validity",
+        "X.509 clause 9.2.2.5; ETSI EN 319 422 clause 6.2",
+        "not critical, with both ends, within the certificate's validity",
+    )
+
+
 def extensions_known(subject: Subject) -> Finding | None:
     """Every extension is one whose content a rule looks at, and stands once."""
     order = subject.tbs.extension_order
@@ -155,6 +179,8 @@ def extensions_known(subject: Subject) -> Finding | None:
     unknown = [name for name in order if name not in _KNOWN]
     if unknown:
         known = further_extensions_known(subject.profile)
+        if _is_for_stamping(subject.profile):
+            known |= {oids.PRIVATE_KEY_USAGE_PERIOD}
         unknown = [name for name in unknown if name not in known]
     if unknown:
         return error(

@@ -268,6 +268,30 @@ class SignerClient:
         request = messages.SignResponse(key.id, key.tenant, data)
         return (await self._call(request, messages.Octets, key)).value
 
+    async def create_timestamp_key(
+        self,
+        tenant: TenantId,
+        subject: bytes,
+        algorithm: KeyAlgorithm,
+        signature_algorithm: SignatureAlgorithm,
+        policies: tuple[str, ...],
+    ) -> SigningKey:
+        """Make the key of a time-stamping unit, which stamps under these policies only."""
+        purpose = KeyPurpose.TIMESTAMP
+        request = messages.CreateKey(
+            tenant, purpose, algorithm, signature_algorithm, subject, policies=policies
+        )
+        made = await self._create(request)
+        return SigningKey(
+            KeyId(made.key), tenant, purpose, algorithm, signature_algorithm,
+            made.public_key, made.sealed,
+        )  # fmt: skip
+
+    async def sign_timestamp(self, key: SigningKey, info: bytes, attributes: bytes) -> bytes:
+        """Sign the SignedAttributes of a token, whose TSTInfo is shown."""
+        request = messages.SignTimestamp(key.id, key.tenant, info, attributes)
+        return (await self._call(request, messages.Octets, key)).value
+
     async def sign_checkpoint(
         self, key: SigningKey, text: str, proof: Sequence[bytes], time: int
     ) -> bytes:

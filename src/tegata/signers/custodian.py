@@ -40,6 +40,7 @@ from tegata.signers.keys import KeyBackEnd, KeyRecord, PrivateKey
 from tegata.signers.profile_book import ProfileBook
 from tegata.signers.reservations import Reservations
 from tegata.signers.sealing import RecordSealer
+from tegata.signers.timestamps import require_key, require_timestamp
 from tegata.signers.tree_heads import TreeHeads
 from tegata.transparency.checkpoint import CheckpointInvalid, parse_checkpoint
 from tegata.transparency.model import log_verifier_key
@@ -124,6 +125,7 @@ class Custodian:
                 ProblemCode.KEY_ALGORITHM_REFUSED, "no such purpose or algorithm"
             ) from error
         signs = choose_signature_algorithm(algorithm, wanted)
+        require_key(purpose, signs, request.policies)
         if not self._back_end.offers(algorithm, signs):
             raise Problem(
                 ProblemCode.KEY_ALGORITHM_REFUSED,
@@ -155,6 +157,7 @@ class Custodian:
             back_end=self._back_end.name,
             secret=secret,
             bounds=request.bounds,
+            policies=request.policies,
         )
         return self._keep(record)
 
@@ -304,6 +307,13 @@ class Custodian:
             raise Problem(ProblemCode.KEY_PURPOSE_REFUSED, "a response for another CA")
         self._require_present(data.produced_at)
         return Permission(key, request.data)
+
+    def may_sign_timestamp(self, request: messages.SignTimestamp) -> Permission:
+        """Check the SignedAttributes and TSTInfo of a token: a unit's key, its policies, the
+        present time (`signers.timestamps`)."""
+        key = self._key(request.key, request.tenant, frozenset({KeyPurpose.TIMESTAMP}))
+        require_timestamp(request.info, request.attributes, key.record, self._clock.now())
+        return Permission(key, request.attributes)
 
     def may_sign_checkpoint(self, request: messages.SignCheckpoint) -> Permission:
         """Check a checkpoint: a log's key, its own log, proved to continue what it signed

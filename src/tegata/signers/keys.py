@@ -66,6 +66,7 @@ class KeyRecord(msgspec.Struct, forbid_unknown_fields=True):
     back_end: str
     secret: bytes
     bounds: AuthorityBounds | None = None
+    policies: tuple[str, ...] = ()
     handle: bytes = b""
     key_identifier: bytes = b""
 

@@ -19,7 +19,7 @@ class CreateKey(msgspec.Struct, tag="create-key", forbid_unknown_fields=True):
 
     `algorithm` and `signature_algorithm` are names of `kernel.signing`. An OCSP responder names
     the CA it answers for: its subject and SubjectPublicKeyInfo. A CA's key may be bound to less
-    than its profile says.
+    than its profile says. A time-stamping unit's key names the policies it stamps under.
     """
 
     tenant: str
@@ -30,6 +30,7 @@ class CreateKey(msgspec.Struct, tag="create-key", forbid_unknown_fields=True):
     authority_subject: bytes = b""
     authority_public_key: bytes = b""
     bounds: AuthorityBounds | None = None
+    policies: tuple[str, ...] = ()
 
 
 class AdoptKey(msgspec.Struct, tag="adopt-key", forbid_unknown_fields=True):
@@ -115,6 +116,15 @@ class SignResponse(msgspec.Struct, tag="sign-response", forbid_unknown_fields=Tr
     data: bytes
 
 
+class SignTimestamp(msgspec.Struct, tag="sign-timestamp", forbid_unknown_fields=True):
+    """Sign the SignedAttributes of a time-stamp token, with the whole TSTInfo they are for."""
+
+    key: str
+    tenant: str
+    info: bytes
+    attributes: bytes
+
+
 class SignCheckpoint(msgspec.Struct, tag="sign-checkpoint", forbid_unknown_fields=True):
     """Sign a log's whole checkpoint, proved to continue the one that this key signed last.
 
@@ -161,7 +171,7 @@ class Ping(msgspec.Struct, tag="ping", forbid_unknown_fields=True):
 Administration = (
     CreateKey | AdoptKey | CreateDataKey | UnwrapDataKey | ListKeys | ListReserved | Ping
 )
-Signing = SignCertificate | SignRequest | SignCrl | SignResponse | SignCheckpoint
+Signing = SignCertificate | SignRequest | SignCrl | SignResponse | SignTimestamp | SignCheckpoint
 Request = Signing | AskTreeHead | Reserve | LoadKey | LoadProfile | Administration
 
 

@@ -105,6 +105,8 @@ class SignerProtocol(asyncio.Protocol):
                 return custodian.may_sign_request(request)
             case messages.SignResponse():
                 return custodian.may_sign_response(request)
+            case messages.SignTimestamp():
+                return custodian.may_sign_timestamp(request)
             case messages.SignCrl():
                 return custodian.may_sign_crl(request)
             case messages.SignCheckpoint():

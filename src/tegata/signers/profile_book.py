@@ -33,6 +33,7 @@ _SIGNS = {
     ),
     KeyPurpose.ISSUING_CA: frozenset({None, KeyPurpose.OCSP_RESPONDER}),
     KeyPurpose.OCSP_RESPONDER: frozenset[KeyPurpose | None](),
+    KeyPurpose.TIMESTAMP: frozenset[KeyPurpose | None](),
     KeyPurpose.LOG: frozenset[KeyPurpose | None](),
 }
 

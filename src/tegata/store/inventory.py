@@ -14,6 +14,7 @@ from enum import StrEnum
 from tegata.kernel.signing import DataKeyKind
 from tegata.store.discovery import Holdings
 from tegata.store.jobs import (
+    ANCHOR_JOB,
     BULK_JOB,
     COMPARISON_JOB,
     CRL_JOB,
@@ -23,6 +24,7 @@ from tegata.store.jobs import (
     RESPONDER_JOB,
     SHARD_JOB,
     TAKE_OVER_JOB,
+    TIMESTAMP_JOB,
     WATCH_JOB,
 )
 from tegata.store.schema import metadata
@@ -214,25 +216,18 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         **_all(_derived(_BULK), "tenant", "bulk", "row", "digest", "certificate", "code"),
         "sealed": _customer(_BULK, _SEALED_ERASABLE),
     },
-    "take_over": {
-        **_all(
-            _provider(_TAKEN),
-            "tenant", "id", "signing_key", "key_sha256", "state", "told", "entries",
-            "certificates", "revoked", "revision", "created_at",
-        ),
-        **_all(_customer(_TAKEN), "name", "chain", "crl_number", "point"),
-    },
-    "take_over_entry": {
-        **_all(_provider(_TAKEN), "tenant", "issuer"),
-        **_all(
-            _customer(_TAKEN),
-            "serial", "der", "profile", "not_after", "revoked_at", "reason", "invalid_since",
-        ),
-    },
-    "foreign_serial": {
-        **_all(_derived(_CA_RECORDS), "tenant", "issuer", "epoch", "shard"),
-        **_all(_customer(_CA_RECORDS), "serial", "not_after"),
-    },
+    "take_over": _all(
+        _customer(_TAKEN),
+        "tenant", "id", "name", "signing_key", "key_sha256", "chain", "state", "crl_number",
+        "point", "told", "entries", "certificates", "revoked", "revision", "created_at",
+    ),
+    "take_over_entry": _all(
+        _customer(_TAKEN), "tenant", "issuer", "serial", "der", "profile", "not_after",
+        "revoked_at", "reason", "invalid_since",
+    ),
+    "foreign_serial": _all(
+        _customer(_CA_RECORDS), "tenant", "issuer", "serial", "epoch", "shard", "not_after"
+    ),
     # Kept as long as there may be anybody who still has the key.
     "refused_key": _all(
         _derived(_TENANT_LIFE), "tenant", "spki_sha256", "ground", "created_at"
@@ -249,6 +244,30 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         **_all(_derived(_UNTIL_SENT), "tenant", "id", "created_at"),
         **_all(_customer(_UNTIL_SENT), "addresses", "language", "subject", "content"),
     },
+    "timestamp_authority": {
+        **_all(
+            _provider(_CA_RECORDS),
+            "tenant", "id", "issuer", "algorithm", "signature_algorithm", "accuracy", "ordering",
+            "ordered_until", "created_at", "disabled_at",
+        ),
+        **_all(_customer(_CA_RECORDS), "name", "policies"),
+    },
+    "timestamp_directory": _all(_public(_CA_RECORDS), "authority", "tenant"),
+    "timestamp_unit": {
+        **_all(
+            _provider(_CA_RECORDS),
+            "tenant", "authority", "number", "signing_key", "certificate_id", "serial",
+            "not_after", "key_until", "created_at",
+        ),
+        "certificate": _public(_CA_RECORDS),
+    },
+    "anchored_checkpoint": _all(_public("for ever"), "size", "note", "created_at"),
+    "log_anchor": _all(
+        _public("for ever"), "size", "number", "source", "gen_time", "response", "created_at"
+    ),
+    "timestamp_block": _all(
+        _provider(_CA_RECORDS), "tenant", "authority", "block", "created_at"
+    ),
     "identity_purpose": {
         **_all(_customer(_TENANT_LIFE), "name", "document"),
         **_all(_provider(_TENANT_LIFE), "tenant", "changed_at"),
@@ -299,8 +318,7 @@ COLUMNS: Mapping[str, Mapping[str, Entry]] = {
         "name", "origin", "size", "fence", "owner", "leased_until", "note", "note_size",
     ),
     "log_tile": _all(_public("for ever"), "level", "number", "octets"),
-    "log_queue": _all(_derived("until it has a place, about a second"), "tenant", "sequence",
-                      "entry"),
+    "log_queue": _all(_derived("about a second"), "tenant", "sequence", "entry"),
     "log_leaf": _all(_derived(_CA_RECORDS), "tenant", "sequence", "place"),
     "log_mark": _all(_derived(_TENANT_LIFE), "tenant", "sequence"),
     "log_salt": {
@@ -336,9 +354,7 @@ FOLDERS: Mapping[str, Entry] = {
     "signer-reservations.jsonl": _provider(_CA_RECORDS),
     "negative-acts": _derived("90 days (--journal-days)", "journal key"),
     "key-authorisations": _provider("until an operator deletes them", "sealing key"),
-    "log-heads": _public("for ever"),
-    "log-checkpoint": _public("for ever"),
-    "log-mirror": _public("for ever"),
+    **_all(_public("for ever"), "log-heads", "log-checkpoint", "log-mirror"),
     "signer.sock": _provider("one run"),
     "crl-check": _public("while its issuer works"),
     "disk-reserve": _provider("life of the node"),
@@ -350,16 +366,18 @@ QUEUES: Mapping[str, Entry] = {
     DELTA_JOB: _provider("while its issuer works"),
     RESPONDER_JOB: _provider("while its issuer works"),
     NOTICE_JOB: _provider(_TENANT_LIFE),
+    TIMESTAMP_JOB: _provider("life of its authority"),
+    ANCHOR_JOB: _provider("life of the platform"),
     BULK_JOB: _provider(_BULK),
-    COMPARISON_JOB: _provider(_TENANT_LIFE),
     WATCH_JOB: _provider(_TENANT_LIFE),
     DELIVERY_JOB: _provider(_TENANT_LIFE),
+    COMPARISON_JOB: _provider(_TENANT_LIFE),
     TAKE_OVER_JOB: _provider("until the CA is taken over"),
 }
 
 KEYS: Mapping[str, Entry] = {
     "sealing key": _provider("life of the platform", "file or HSM"),
-    "signing key": _provider("life of its issuer or responder", "sealing key, or in an HSM"),
+    "signing key": _provider("life of its issuer, responder or log", "sealing key, or in an HSM"),
     **{
         f"tenant data key ({kind})": _provider("life of the tenant, by kind", "sealing key")
         for kind in DataKeyKind

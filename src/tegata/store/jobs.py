@@ -34,13 +34,16 @@ SHARD_JOB = "crl.shard"
 DELTA_JOB = "crl.delta"
 RESPONDER_JOB = "responder.renew"
 NOTICE_JOB = "notice.send"
+# Its key is the time-stamping authority.
+TIMESTAMP_JOB = "timestamp.renew"
+# Its key is the log.
+ANCHOR_JOB = "log.anchor"
 # Its key is the file.
 BULK_JOB = "bulk.run"
-# Its key is the tenant.
-COMPARISON_JOB = "key.compare"
 # Their keys are the tenant.
 WATCH_JOB = "identity.watch"
 DELIVERY_JOB = "identity.deliver"
+COMPARISON_JOB = "key.compare"
 # Its key is the issuer that is to be.
 TAKE_OVER_JOB = "take-over.run"
 LEASE = timedelta(seconds=60)
@@ -79,9 +82,17 @@ _DUE = (
     .offset(NO_OFFSET)
 )
 # A complete list may be of a million entries, a file of a million rows, a CA of a million
-# certificates; comparing keys takes seconds, a webhook may wait for a slow server. Nothing urgent
-# waits behind one.
-LONG = (CRL_JOB, BULK_JOB, TAKE_OVER_JOB, COMPARISON_JOB, WATCH_JOB, DELIVERY_JOB)
+# certificates; a webhook may wait for a slow server, and so may a time-stamp; comparing keys takes
+# seconds. Nothing urgent waits behind one.
+LONG = (
+    CRL_JOB,
+    BULK_JOB,
+    TAKE_OVER_JOB,
+    WATCH_JOB,
+    DELIVERY_JOB,
+    ANCHOR_JOB,
+    COMPARISON_JOB,
+)
 _LONG_PLACES = tuple(f"long{place}" for place in range(len(LONG)))
 _DUE_LONG = Statement(_DUE.where(job.c.kind == bindparam("long")))
 _DUE_SHORT = Statement(_DUE.where(*(job.c.kind != bindparam(place) for place in _LONG_PLACES)))

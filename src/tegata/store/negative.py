@@ -7,7 +7,13 @@ from typing import TypeVar
 
 from tegata.issuance.model import Stop, StopCause
 from tegata.issuance.serials import serial_octets, serial_text
-from tegata.kernel.ids import CertificateId, IssuerId, TenantId, TokenId
+from tegata.kernel.ids import (
+    CertificateId,
+    IssuerId,
+    TenantId,
+    TimestampAuthorityId,
+    TokenId,
+)
 from tegata.kernel.negative import ActKind, NegativeAct, Value
 from tegata.kernel.signing import RefusalGround
 from tegata.pkix.crl import REASON_BY_NUMBER
@@ -156,6 +162,13 @@ def stop_from(act: NegativeAct) -> Stop:
         cause=StopCause(text(act, "cause")),
         since=from_milliseconds(number(act, "since")),
     )
+
+
+def disabled_act(tenant: TenantId, authority: TimestampAuthorityId, now: datetime) -> NegativeAct:
+    """A time-stamping authority stamps no more."""
+    values: dict[str, Value] = {"authority": authority, "disabled_at": to_milliseconds(now)}
+    subject = f"timestamp-authority:{authority}"
+    return NegativeAct(ActKind.TIMESTAMPING_DISABLED, tenant, subject, values)
 
 
 def text(act: NegativeAct, name: str) -> str:

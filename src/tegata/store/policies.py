@@ -37,6 +37,10 @@ _GRANTS = {
     "log_mark": "SELECT, INSERT, UPDATE",
     "status_change": "SELECT, INSERT, DELETE",
     "issuance_stop": "SELECT, INSERT, DELETE",
+    "timestamp_unit": "SELECT, INSERT",
+    "timestamp_block": "SELECT, INSERT",
+    "anchored_checkpoint": "SELECT, INSERT",
+    "log_anchor": "SELECT, INSERT",
     # What a version of a policy said stays as it was.
     "issuer_policy": "SELECT, INSERT",
     # A version of a profile is retired, which nothing else of it can be.
@@ -69,7 +73,7 @@ def _policies(table: Table) -> list[str]:
         # The operator opens, suspends and lists tenants; it sees nothing else of theirs.
         own = f"{own} OR {platform}"
     policies = {f"{name}_tenant": f"USING ({own}) WITH CHECK ({own})"}
-    if name == "issuer_directory":
+    if name in ("issuer_directory", "timestamp_directory"):
         policies = {
             f"{name}_read": "FOR SELECT USING (true)",
             f"{name}_insert": f"FOR INSERT WITH CHECK ({own})",

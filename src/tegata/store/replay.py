@@ -9,7 +9,15 @@ from sqlalchemy import BindParameter, bindparam, select
 from tegata.issuance.serials import SerialBlock
 from tegata.issuance.shards import COMPLETE, FIRST_SHARD, shard_url
 from tegata.kernel.event import AuditEvent, Decision
-from tegata.kernel.ids import CertificateId, IssuerId, KeyId, NodeId, TenantId, TokenId
+from tegata.kernel.ids import (
+    CertificateId,
+    IssuerId,
+    KeyId,
+    NodeId,
+    TenantId,
+    TimestampAuthorityId,
+    TokenId,
+)
 from tegata.kernel.negative import ActKind, ActPlace, NegativeAct
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import TenantScope, platform_acts
@@ -170,6 +178,15 @@ async def _resume_issuance(store: Store, _scope: TenantScope, act: NegativeAct) 
     return lambda unit: unit.remove_stop(stop)
 
 
+async def _disable_authority(store: Store, scope: TenantScope, act: NegativeAct) -> Effect | None:
+    authority = TimestampAuthorityId(text(act, "authority"))
+    found = await store.find_timestamp_authority(scope, authority)
+    if found is None or found.disabled_at is not None:
+        return None
+    disabled_at = from_milliseconds(number(act, "disabled_at"))
+    return lambda unit: unit.disable_timestamp_authority(authority, disabled_at)
+
+
 REPLAYS: Mapping[ActKind, Replay] = {
     ActKind.CERTIFICATE_REVOKED: _revoke_certificate,
     ActKind.CERTIFICATE_RELEASED: _release_certificate,
@@ -181,6 +198,7 @@ REPLAYS: Mapping[ActKind, Replay] = {
     ActKind.CRL_NUMBERED: _number_crl,
     ActKind.ISSUANCE_STOPPED: _stop_issuance,
     ActKind.ISSUANCE_RESUMED: _resume_issuance,
+    ActKind.TIMESTAMPING_DISABLED: _disable_authority,
 }
 # Numbers are used so often that their return is counted, not recorded one by one.
 _UNRECORDED = frozenset({ActKind.CRL_NUMBERED})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tegata.kernel.ports import Clock, Randomness
 from tegata.kernel.scope import TenantScope
 from tegata.kernel.signing import DataKeyKind
+from tegata.store.anchors import AnchorReads, AnchorWrites
 from tegata.store.bulk import BulkReads, BulkWrites
 from tegata.store.database import Database
 from tegata.store.identity_vault import Vault
@@ -21,6 +22,7 @@ from tegata.store.revocation import RevocationReads, RevocationWrites
 from tegata.store.successions import SuccessionReads, SuccessionWrites
 from tegata.store.take_over import TakeOverReads, TakeOverWrites
 from tegata.store.tenancy import TenancyReads, TenancyWrites
+from tegata.store.timestamping import TimestampReads, TimestampUnitWrites
 from tegata.store.transparency import LogReads, LogWrites
 from tegata.store.unit import ActJournal, Withdraw
 
@@ -38,6 +40,8 @@ class Unit(
     ProfileWrites,
     NoticeWrites,
     TenancyWrites,
+    TimestampUnitWrites,
+    AnchorWrites,
     NodeWrites,
     LogWrites,
 ):
@@ -49,6 +53,7 @@ class Store(
     TakeOverReads,
     RevocationReads,
     RegistrationReads,
+    TimestampReads,
     RefusedKeyReads,
     SuccessionReads,
     BulkReads,
@@ -56,6 +61,7 @@ class Store(
     ProfileReads,
     NoticeReads,
     TenancyReads,
+    AnchorReads,
     NodeReads,
     LogReads,
 ):

@@ -47,6 +47,8 @@ class Action(StrEnum):
     NOTICES_MANAGE = "notices.manage"
     PROFILES_READ = "profiles.read"
     PROFILES_MANAGE = "profiles.manage"
+    TIMESTAMPS_READ = "timestamps.read"
+    TIMESTAMPS_MANAGE = "timestamps.manage"
     TOKENS_MANAGE = "tokens.manage"
     REFUSED_KEYS_MANAGE = "refused-keys.manage"
     EVENTS_READ = "events.read"

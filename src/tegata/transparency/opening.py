@@ -172,7 +172,7 @@ class LogOpening:
         edge = TreeEdge(size, await self.store.read_tiles(edge_tiles(size)))
         tiles = edge.append(entries)
         if edge.root() != known.root:
-            raise LogBehind("the copy of the log is not the log that was published")
+            raise LogBehind("the mirror of the log is not the log that was published")
         waiting = await self._all_waiting()
         places = {entry: size + number for number, entry in enumerate(entries)}
         settled = [(leaf, places[leaf.entry]) for leaf in waiting if leaf.entry in places]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass
 
@@ -34,15 +35,16 @@ class Publisher:
             if not self.sequencer.reigns:
                 await self._follow()
             return False
-        mirrored = await self._mirror_tiles(published)
-        published = await self._cosigned(published)
-        # Outside the database before anybody sees it: a restored database is then known for one.
-        await self.memory.remember(published.octets)
-        if not await self.sequencer.keep(published):
+        # Outside the database before anybody sees it: then a restored database is known for one,
+        # and what it lacks is there.
+        mirrored, kept = await asyncio.gather(
+            self._mirror_tiles(published), self._remembered(published)
+        )
+        if not await self.sequencer.keep(kept):
             return False
-        self.service.show(published)
+        self.service.show(kept)
         if mirrored:
-            await self._mirror_checkpoint(published)
+            await self._mirror_checkpoint(kept)
         return True
 
     async def _follow(self) -> None:
@@ -56,6 +58,11 @@ class Publisher:
         await self.memory.remember(now.octets)
         if mirrored:
             await self._mirror_checkpoint(now)
+
+    async def _remembered(self, signed: Published) -> Published:
+        published = await self._cosigned(signed)
+        await self.memory.remember(published.octets)
+        return published
 
     async def _cosigned(self, published: Published) -> Published:
         if self.cosigners is None:

@@ -8,6 +8,7 @@ what the world sees. A crash between any two leaves a state from which the next 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,10 +19,11 @@ from tegata.kernel.ids import NodeId, TenantId
 from tegata.kernel.ports import Clock
 from tegata.kernel.problem import Problem, ProblemCode
 from tegata.kernel.scope import platform_acts
+from tegata.kernel.signing import SigningKey
 from tegata.transparency.checkpoint import Checkpoint
 from tegata.transparency.merkle import consistency_ranges
 from tegata.transparency.model import Log, Published, WaitingLeaf, interleave
-from tegata.transparency.note import Note, assemble, parse_note
+from tegata.transparency.note import Note, Signature, VerifierKey, assemble, parse_note
 from tegata.transparency.ports import LogSigner, LogStore
 from tegata.transparency.tiles import TileReader, TreeEdge, consistency_path, edge_tiles, tiles_for
 
@@ -209,15 +211,16 @@ class Sequencer:
         size, root = reign.edge.size, reign.edge.root()
         text = Checkpoint(self._log.origin, size, root).text()
         time = int(self._clock.now().timestamp())
-        signatures = []
-        for place, (key, verifier) in enumerate(
-            zip(self._log.keys, self._log.verifiers, strict=True)
-        ):
+
+        async def sign(place: int, key: SigningKey, verifier: VerifierKey) -> Signature:
             proof = await self._proof(reign.signed[place][0], size)
             timed = time if verifier.type.is_timed else 0
             octets = await self._signer.sign_checkpoint(key, text, proof, timed)
             reign.signed[place] = size, root
-            signatures.append(assemble(verifier, octets, timed))
+            return assemble(verifier, octets, timed)
+
+        pairs = enumerate(zip(self._log.keys, self._log.verifiers, strict=True))
+        signatures = await asyncio.gather(*(sign(place, *pair) for place, pair in pairs))
         note = Note(text, tuple(signatures))
         if len(note.signed_by(*self._log.verifiers)) != len(self._log.keys):
             raise Problem(ProblemCode.LOG_INCONSISTENT, "a signature under another key")

@@ -24,6 +24,7 @@ from tegata.protocols.rest import (
     refused_keys,
     take_overs,
     tenancy,
+    timestamping,
 )
 from tegata.protocols.rest.bodies import Health
 from tegata.protocols.rest.openapi import openapi_document
@@ -41,6 +42,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     *profiles.OPERATIONS,
     *refused_keys.OPERATIONS,
     *notices.OPERATIONS,
+    *timestamping.OPERATIONS,
     *identity.OPERATIONS,
     *identity_follow_up.OPERATIONS,
     *tenancy.OPERATIONS,

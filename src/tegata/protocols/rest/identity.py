@@ -22,27 +22,29 @@ from tegata.protocols.rest.identity_bodies import (
     AgeBody,
     AgeQuestion,
     AttributesBody,
-    ContractEnd,
     IdentitySubmission,
-    LegalHold,
     MatchBody,
     MatchQuestion,
     NewIdentitySession,
     PurposeBody,
     PurposeDeclaration,
     PurposePage,
-    RecordBody,
-    RecordPage,
     SessionBody,
     StatusQuestion,
     StatusRows,
     attributes_body,
     purpose_body,
-    record_body,
     session_body,
     status_rows,
 )
 from tegata.protocols.rest.identity_follow_up import octets_of
+from tegata.protocols.rest.identity_follow_up_bodies import (
+    ContractEnd,
+    LegalHold,
+    RecordBody,
+    RecordPage,
+    record_body,
+)
 from tegata.protocols.rest.operation import Answer, Body, Call, NoBody, Operation, Parameter
 from tegata.protocols.rest.pages import PAGE_LIMIT, page_limit
 from tegata.tenancy.model import Action

@@ -10,13 +10,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from tegata.identity.consent import Consent
 from tegata.identity.current import PAGE_MAXIMUM, USERS_MAXIMUM, CurrentStatus, rows_digest
 from tegata.identity.jlis import (
     CertificateKind,
-    ConsentState,
     FourAttributes,
-    LatestAttributes,
     StatusMethod,
 )
 from tegata.identity.model import (
@@ -31,11 +28,10 @@ from tegata.identity.model import (
     Verdict,
 )
 from tegata.identity.reasons import TEXTS
-from tegata.identity.record import ConfirmationRecord, Fact, Watch
+from tegata.identity.record import Fact
 from tegata.identity.rules.law import Law
-from tegata.identity.watch import HOURS_MAXIMUM
 from tegata.kernel.wording import translate
-from tegata.protocols.rest.bodies import Instant, Reference, RequestBody, Sha256
+from tegata.protocols.rest.bodies import Reference, RequestBody, Sha256
 
 _NO_NUL = r"^[^\x00]*$"
 Text = Annotated[str, Meta(max_length=4000, pattern=_NO_NUL)]
@@ -234,116 +230,6 @@ class StatusRows(msgspec.Struct):
     next: str | None
 
 
-class NewConsent(RequestBody):
-    """A consent that the person signed in a session whose document was `text`: certificate and
-    signature (base64) as they were submitted."""
-
-    session: Reference
-    text: Text
-    certificate: Base64
-    signature: Base64
-
-
-class ConsentBody(msgspec.Struct):
-    """A consent as J-LIS holds it."""
-
-    id: str
-    user: str
-    purpose: str
-    state: ConsentState
-    given_at: str
-    expires_at: str
-    withdrawn_at: str | None
-
-
-class LatestAttributesBody(msgspec.Struct):
-    """What J-LIS knows now of what the purpose asks for."""
-
-    attributes: AttributesBody
-    as_of: str
-
-
-class NewWatch(RequestBody):
-    """A watch: where news of changed statuses goes, how often is looked."""
-
-    url: Annotated[str, Meta(min_length=1, max_length=2000)]
-    hours: Annotated[int, Meta(ge=1, le=HOURS_MAXIMUM)] = 24
-    status: StatusMethod = StatusMethod.CRL
-
-
-class WatchBody(msgspec.Struct):
-    """A watch. `secret` (hexadecimal), with which news is signed, is shown once."""
-
-    url: str
-    hours: int
-    status: StatusMethod
-    secret: str | None
-
-
-class ContractEnd(RequestBody):
-    """When the contract ended."""
-
-    ended_at: Instant
-
-
-class LegalHold(RequestBody):
-    """Whether a record is kept beyond its time."""
-
-    held: bool
-
-
-class StepBody(msgspec.Struct):
-    """Something that was done, and when."""
-
-    name: str
-    at: str
-
-
-class MethodBody(msgspec.Struct):
-    """How the person was confirmed: our own code, and what it is under a law's version in force.
-    `article` is empty where its letter is not settled."""
-
-    code: str
-    law: str
-    version: str
-    article: str
-    permitted: bool
-
-
-class RecordBody(msgspec.Struct):
-    """A confirmation record."""
-
-    id: str
-    session: str
-    user: str
-    case: str
-    method: MethodBody
-    made_at: str
-    relying_party: str
-    verified_by: str
-    recorded_by: str
-    purpose: str
-    legal_purpose: str
-    document: str
-    identifier: str
-    person: AttributesBody | None
-    binding: str
-    text: str
-    steps: list[StepBody]
-    facts: dict[str, str]
-    checks: list[CheckBody]
-    contract_ended_at: str | None
-    retain_until: str | None
-    legal_hold: bool
-
-
-class RecordPage(msgspec.Struct):
-    """Confirmation records of a case, oldest first."""
-
-    items: list[RecordBody]
-    next: str | None
-
-
 def purpose_body(purpose: DeclaredPurpose) -> PurposeBody:
     """A purpose as it is answered."""
     return PurposeBody(purpose.name, purpose.text, sorted(purpose.attributes), purpose.law)
@@ -367,13 +253,13 @@ def session_body(session: Session, now: datetime, language: str) -> SessionBody:
         case=asked.case,
         challenge=base64.b64encode(session.challenge).decode(),
         intent=base64.b64encode(session.intent).decode(),
-        created_at=_time(session.created_at),
-        expires_at=_time(session.expires_at),
-        decided_at=_optional(session.decided_at),
+        created_at=time_text(session.created_at),
+        expires_at=time_text(session.expires_at),
+        decided_at=optional_time(session.decided_at),
         verdict=_verdict(session.verdict, language) if session.verdict is not None else None,
         user=session.user,
         record=session.record,
-        attributes_handed_out_at=_optional(session.handed_out_at),
+        attributes_handed_out_at=optional_time(session.handed_out_at),
     )
 
 
@@ -381,30 +267,12 @@ def status_rows(rows: Sequence[CurrentStatus], after: bytes | None) -> StatusRow
     """Statuses as they are answered."""
     items = [
         StatusRow(
-            row.user, row.kind, row.reason, row.source, _optional(row.as_of),
-            _optional(row.revoked_at),
+            row.user, row.kind, row.reason, row.source, optional_time(row.as_of),
+            optional_time(row.revoked_at),
         )
         for row in rows
     ]  # fmt: skip
     return StatusRows(items, rows_digest(rows).hex(), after.hex() if after is not None else None)
-
-
-def consent_body(consent: Consent) -> ConsentBody:
-    """A consent as it is answered."""
-    return ConsentBody(
-        consent.id, consent.user, consent.purpose, consent.state, _time(consent.given_at),
-        _time(consent.expires_at), _optional(consent.withdrawn_at),
-    )  # fmt: skip
-
-
-def latest_body(latest: LatestAttributes) -> LatestAttributesBody:
-    """Latest attributes as they are answered."""
-    return LatestAttributesBody(attributes_body(latest.attributes), _time(latest.as_of))
-
-
-def watch_body(watch: Watch, *, fresh: bool) -> WatchBody:
-    """A watch as it is answered; its secret only when it was just made."""
-    return WatchBody(watch.url, watch.hours, watch.method, watch.secret.hex() if fresh else None)
 
 
 def attributes_body(found: FourAttributes) -> AttributesBody:
@@ -419,38 +287,6 @@ def attributes_body(found: FourAttributes) -> AttributesBody:
     )
 
 
-def record_body(record: ConfirmationRecord, language: str) -> RecordBody:
-    """A record as it is answered."""
-    evidence = record.evidence
-    method = evidence.method
-    return RecordBody(
-        id=record.id,
-        session=record.session,
-        user=record.user,
-        case=evidence.case,
-        method=MethodBody(
-            method.code, method.law, method.version.isoformat(), method.article, method.permitted
-        ),
-        made_at=_time(record.made_at),
-        relying_party=evidence.relying_party,
-        verified_by=evidence.verified_by,
-        recorded_by=evidence.recorded_by,
-        purpose=evidence.purpose,
-        legal_purpose=evidence.legal_purpose,
-        document=evidence.document,
-        identifier=evidence.identifier,
-        person=attributes_body(evidence.person) if evidence.person is not None else None,
-        binding=evidence.binding,
-        text=evidence.text,
-        steps=[StepBody(step.name, _time(step.at)) for step in evidence.steps],
-        facts=dict(evidence.facts),
-        checks=[_check(check, language) for check in evidence.checks],
-        contract_ended_at=_optional(record.contract_ended_at),
-        retain_until=_optional(record.retain_until),
-        legal_hold=record.legal_hold,
-    )
-
-
 def _verdict(verdict: Verdict, language: str) -> VerdictBody:
     wording = TEXTS.get(verdict.reason) if verdict.reason is not None else None
     return VerdictBody(
@@ -458,21 +294,24 @@ def _verdict(verdict: Verdict, language: str) -> VerdictBody:
         verdict.reason,
         translate(wording.text, language) if wording is not None else "",
         translate(wording.advice, language) if wording is not None and wording.advice else "",
-        [_check(check, language) for check in verdict.checks],
+        [check_body(check, language) for check in verdict.checks],
     )
 
 
-def _check(check: Check, language: str) -> CheckBody:
+def check_body(check: Check, language: str) -> CheckBody:
+    """A check as it is answered."""
     text = "" if check.reason is None else translate(TEXTS[check.reason].text, language)
     return CheckBody(
-        check.name, check.outcome, check.reason, text, check.source, _time(check.at),
+        check.name, check.outcome, check.reason, text, check.source, time_text(check.at),
         check.evidence.hex(),
     )  # fmt: skip
 
 
-def _time(instant: datetime) -> str:
+def time_text(instant: datetime) -> str:
+    """An instant in UTC, to the millisecond."""
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _optional(instant: datetime | None) -> str | None:
-    return None if instant is None else _time(instant)
+def optional_time(instant: datetime | None) -> str | None:
+    """An instant, if there is one."""
+    return None if instant is None else time_text(instant)

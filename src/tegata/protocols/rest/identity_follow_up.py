@@ -10,7 +10,7 @@ from tegata.identity.consents import GivenConsent
 from tegata.identity.model import SessionId
 from tegata.kernel.ids import parse_id
 from tegata.kernel.problem import Problem, ProblemCode
-from tegata.protocols.rest.identity_bodies import (
+from tegata.protocols.rest.identity_follow_up_bodies import (
     ConsentBody,
     LatestAttributesBody,
     NewConsent,

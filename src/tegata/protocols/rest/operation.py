@@ -33,6 +33,8 @@ from tegata.revocation.service import RevocationService
 from tegata.tenancy.model import Action, Principal
 from tegata.tenancy.service import TenantService
 from tegata.tenancy.tokens import TokenService
+from tegata.timestamping.authorities import TimestampAuthorityService
+from tegata.timestamping.service import TimestampService
 from tegata.transparency.service import LogService
 
 _LOG = logging.getLogger(__name__)
@@ -58,6 +60,8 @@ class Services:
     revocation: RevocationService
     refused_keys: RefusedKeyService
     notices: NoticeService
+    timestamping: TimestampAuthorityService
+    stamps: TimestampService
     identity: IdentityServices
     log: LogService
     base_url: str

@@ -93,6 +93,31 @@ TABLE = {
     ProblemCode.SERVER_KEY_REFUSED: HttpProblem(
         422, "The platform does not make the key for this certificate"
     ),
+    ProblemCode.TIMESTAMP_AUTHORITY_UNKNOWN: HttpProblem(
+        404, "There is no such time-stamping authority"
+    ),
+    ProblemCode.TIMESTAMP_AUTHORITY_EXISTS: HttpProblem(
+        409, "A time-stamping authority of this name exists already"
+    ),
+    ProblemCode.TIMESTAMP_AUTHORITY_DISABLED: HttpProblem(
+        409, "The time-stamping authority is disabled"
+    ),
+    ProblemCode.TIMESTAMP_UNIT_UNUSABLE: HttpProblem(
+        409, "The time-stamping unit cannot be used any more"
+    ),
+    ProblemCode.TIMESTAMP_ALGORITHM_REFUSED: HttpProblem(
+        422, "Digests of that algorithm are not time-stamped"
+    ),
+    ProblemCode.TIMESTAMP_IMPRINT_LENGTH: HttpProblem(
+        422, "The digest is not as long as its algorithm says"
+    ),
+    ProblemCode.TIMESTAMP_POLICY_REFUSED: HttpProblem(
+        422, "The time-stamping authority has no such policy"
+    ),
+    ProblemCode.TIMESTAMP_EXTENSION_REFUSED: HttpProblem(
+        422, "The time-stamp request has an extension that is not known"
+    ),
+    ProblemCode.CLOCK_UNTRUSTED: HttpProblem(503, "The clock is not trusted now"),
     ProblemCode.IDEMPOTENCY_MISMATCH: HttpProblem(
         422, "The idempotency key was used for another request"
     ),

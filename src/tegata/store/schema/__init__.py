@@ -57,6 +57,12 @@ from tegata.store.schema.tenancy import audit_head as audit_head
 from tegata.store.schema.tenancy import data_key as data_key
 from tegata.store.schema.tenancy import tenant as tenant
 from tegata.store.schema.tenancy import token as token
+from tegata.store.schema.timestamping import anchored_checkpoint as anchored_checkpoint
+from tegata.store.schema.timestamping import log_anchor as log_anchor
+from tegata.store.schema.timestamping import timestamp_authority as timestamp_authority
+from tegata.store.schema.timestamping import timestamp_block as timestamp_block
+from tegata.store.schema.timestamping import timestamp_directory as timestamp_directory
+from tegata.store.schema.timestamping import timestamp_unit as timestamp_unit
 from tegata.store.schema.transparency import log_head as log_head
 from tegata.store.schema.transparency import log_leaf as log_leaf
 from tegata.store.schema.transparency import log_mark as log_mark
@@ -69,10 +75,13 @@ SHARED_TABLES = {
     "issuer_directory": "public: names the tenant of an issuer for requests that cannot",
     "issuance_stop": "public: ids of who issues nothing; every node reads all tenants'",
     "status_change": "public: serial numbers as CRLs list them; every node reads all tenants'",
+    "timestamp_directory": "public: names the tenant of a time-stamping authority, as above",
     "job": "provider: ids only; a worker takes the next due job of any tenant",
     "node": "provider: the platform's own nodes",
     "log_head": "public: the log's size and checkpoint; every node reads them",
     "log_tile": "public: commitments and hashes, as the log publishes them",
+    "anchored_checkpoint": "public: checkpoints as the log published them",
+    "log_anchor": "public: time-stamps of these",
     "negative_act": "provider: places in the nodes' journals, nothing of what was done",
 }
 # The column that holds the tenant, where it is not called so.

@@ -1,0 +1,1 @@
+"""The Time-Stamp Protocol over HTTP (RFC 3161 section 3.4)."""

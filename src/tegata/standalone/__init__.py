@@ -1,0 +1,1 @@
+"""Single files for customers' own machines: standard library only, nothing of ours imported."""

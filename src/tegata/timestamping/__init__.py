@@ -1,0 +1,1 @@
+"""Binds a digest to an instant."""

@@ -1,0 +1,1 @@
+"""The client commands, where they can be tested without a platform."""

@@ -1,0 +1,3 @@
+module tegata.test/sumdb
+
+go 1.24
