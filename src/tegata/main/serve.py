@@ -64,10 +64,7 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     require_safe(settings)
     lock = DataLock(settings.data)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = _asked_to_stop()
     sockets = Sockets.open(settings)
     signer = SignerSupervisor(settings)
     await signer.start()
@@ -84,8 +81,7 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
     anchors = await open_anchors(platform, settings, log.service)
     listeners = _listeners(platform, settings, sockets, tls.context, log.service, anchors.service)
     monitoring = await open_monitoring(platform, settings)
-    upkeep = _upkeep(platform, settings, tls)
-    worker = Worker(platform, upkeep, anchors.turn, measures=monitoring.measures)
+    worker = Worker(platform, _upkeep(platform, settings, tls), anchors.turn, monitoring.measures)
     restore = RestoreWatch(platform, stop)
     crls = CrlWatch(platform, sockets.public_url, settings.data)
     watches = StatusWatch(platform), restore, crls, ClockWatch(platform)
@@ -109,6 +105,15 @@ async def serve(settings: Settings, ready: Ready | None = None) -> None:
         await _close(platform, settings, log, served=not restore.refused)
         await signer.stop()
         lock.release()
+
+
+def _asked_to_stop() -> asyncio.Event:
+    """What is set when the process is asked to end."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
 
 
 async def _close(platform: Platform, settings: Settings, log: LogRun, *, served: bool) -> None:

@@ -31,7 +31,7 @@ class Worker:
     """Runs due jobs, one after the other, and the upkeep. Long jobs run one at a time beside."""
 
     def __init__(
-        self, platform: Platform, upkeep: Upkeep, anchor: AnchorTurn, *, measures: bool
+        self, platform: Platform, upkeep: Upkeep, anchor: AnchorTurn, measures: bool
     ) -> None:
         self._platform = platform
         self._timetable = Timetable(platform, anchor, measures=measures)
