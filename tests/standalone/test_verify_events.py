@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -332,6 +333,8 @@ def test_a_false_cosignature_of_a_known_witness_is_tampering(
         f"log {WITNESSES[0].vkey}\nquorum none\n",
         "quorum none\r\n",
     ],
+    # The keys are fresh in each process: they must not stand in the names of cases.
+    ids=map(str, count()),
 )
 def test_a_policy_that_is_not_well_formed_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ValueError, match=r"policy|quorum"):
