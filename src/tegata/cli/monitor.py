@@ -82,10 +82,12 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route of the description: what may stand in its path, query and body."""
+    """A route of the description: what may stand in its path, query and body. What is `public`
+    asks nobody for a token, so that a forged one is no leak."""
 
     method: str
     path: str
+    public: bool
     names: tuple[str, ...]
     query: tuple[str, ...]
     schema: Mapping[str, Any] | None
@@ -224,7 +226,7 @@ class IsolationProbe:
             if answer.status not in (401, 403) and not all(map(marks.get, attack.route.names)):
                 seen.untargeted.add(attack.where)
             return
-        if attack.token not in self._tokens:
+        if attack.token not in self._tokens and not attack.route.public:
             seen.violations["credential:forged", attack.where] = None
         if attack.named is not None:
             seen.violations[f"{_kind(attack.named)}:{attack.named}", attack.where] = None
@@ -277,6 +279,7 @@ def routes_of(described: Mapping[str, Any]) -> Iterator[Route]:
             yield Route(
                 method.upper(),
                 path,
+                operation.get("security") == [],
                 tuple(re.findall(r"\{(\w+)\}", path)),
                 tuple(each["name"] for each in operation["parameters"] if each["in"] == "query"),
                 schema,
