@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
+from tests.journeys.log import sequenced
 from tests.journeys.platform import Json, Server, Tenant, eventually, exchange, running, start
 from tests.journeys.requests import FRESH, make_csr
 from tests.journeys.status import (
@@ -353,7 +354,8 @@ def test_the_line_that_is_printed_is_the_context_file_and_the_only_one(server: S
     assert server.context == _context(server)
     assert server.context["ready"] is True
     assert set(server.context) == {
-        "ready", "api", "public", "tls_ca", "token_file", "tenant", "issuer",
+        "ready", "api", "public", "tls_ca", "token_file", "tenant", "issuer", "sandbox",
+        "log_vkey", "log_vkey_mldsa",
     }  # fmt: skip
     assert server.api.port > 0
     assert server.public.port > 0
@@ -368,7 +370,7 @@ def test_a_restart_keeps_everything(folder: Path, database: tuple[str, ...]) -> 
         kept = demo.issue(csr, Idempotency_Key="kept")
         gone = opened.issue(make_csr("gone.example.test", kind=FRESH))
         opened.revoke(gone["id"], "keyCompromise").good()
-        events = opened.caller.events()
+        events = sequenced(opened)
         authority = chain_of(kept)[0]
         number = crl_number(crl_of(first.public, demo.issuer, authority))
         certificates = demo.caller.certificates()
