@@ -15,6 +15,7 @@ from tests.journeys.requests import make_csr
 from tests.journeys.status import chain_of
 
 TENANT_ACTIONS = {
+    "timestamps.manage", "timestamps.read",
     "identity.attributes", "identity.manage", "identity.records", "identity.verify",
     "bulk.manage", "certificates.issue", "certificates.read", "certificates.revoke", "events.read",
     "issuance.stop", "issuers.manage", "issuers.read", "notices.manage", "profiles.manage",
@@ -161,12 +162,17 @@ def test_a_token_does_what_its_actions_say_and_nothing_else(
     _made, caller = new_token(server, tenant.caller, actions=[action])
     body = {"issuer": tenant.issuer, "profile": "tls-server", "csr": make_csr("a.example.test")}
     certificate = tenant.issue(make_csr("b.example.test"))["id"]
+    stamping = {"name": "Stamps", "issuer": tenant.issuer, "policies": ["1.3.6.1.4.1.99999.1"]}
     tries = {
         "bulk.manage": caller.get("/v1/bulk"),
         "certificates.issue": caller.post("/v1/certificates", body),
         "certificates.read": caller.get("/v1/certificates"),
         "certificates.revoke": caller.post(f"/v1/certificates/{certificate}/revoke", {}),
         "events.read": caller.get("/v1/events"),
+        "identity.attributes": caller.get("/v1/identity/consents/cns_00000000000000000000000000"),
+        "identity.manage": caller.get("/v1/identity/watch"),
+        "identity.records": caller.get("/v1/identity/records", case="none"),
+        "identity.verify": caller.get("/v1/identity/purposes"),
         "issuance.stop": caller.call("POST", "/v1/issuance/resume"),
         "issuers.manage": caller.call("POST", f"/v1/issuers/{tenant.issuer}/enable"),
         "issuers.read": caller.get("/v1/issuers"),
@@ -174,9 +180,15 @@ def test_a_token_does_what_its_actions_say_and_nothing_else(
         "profiles.manage": caller.call("PUT", "/v1/profiles/own", {"document": PROFILE}),
         "profiles.read": caller.get("/v1/profiles"),
         "refused-keys.manage": caller.get("/v1/refused-keys"),
+        "timestamps.manage": caller.post("/v1/timestamp-authorities", stamping),
+        "timestamps.read": caller.get("/v1/timestamp-authorities"),
         "tokens.manage": caller.get("/v1/tokens"),
     }
-    assert {name for name, answer in tries.items() if answer.status in (200, 201)} == {action}
+    # There is no such consent, and nobody is watched: who may ask is told so.
+    nothing = {"consent.unknown", "watch.unknown"}
+    assert {
+        name for name, each in tries.items() if each.status in (200, 201) or each.code in nothing
+    } == {action}
     refused = [answer for name, answer in tries.items() if name != action]
     assert {(answer.status, answer.code) for answer in refused} == {(403, "authorization.denied")}
 
