@@ -1,6 +1,6 @@
 """Section 4: the inventory of what is kept, and whose it is.
 
-Every column, folder, queue and key is classed in `store/inventory.py`; start-up refuses what is
+Every column, folder, queue and key is classed in `store/inventory/`; start-up refuses what is
 not. The probe asks the running database what it really holds, and compares.
 """
 
