@@ -6,6 +6,7 @@ platform's, while it is busy.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -84,6 +85,18 @@ def places(folder: Path, step: int) -> Iterator[tuple[Path, int]]:
             yield from ((file, at) for at in sorted({*range(0, length, step), length - 1}))
 
 
+def says_the_same(note: bytes, other: bytes) -> bool:
+    """Whether only bits differ that base64 has to spare at the end of the signature (RFC 4648
+    section 3.5): Go's decoder overlooks them, ours does not."""
+    signatures = [octets.rpartition(b" ")[2] for octets in (note, other)]
+    texts = [octets.rpartition(b" ")[0] for octets in (note, other)]
+    try:
+        first, second = (base64.b64decode(each.strip(), validate=True) for each in signatures)
+    except ValueError:
+        return False
+    return texts[0] == texts[1] and first == second
+
+
 @pytest.mark.parametrize(("size", "step"), [(5, 1), (300, 491)])
 def test_both_refuse_a_flipped_bit_anywhere(
     sumdb: Path, tmp_path: Path, size: int, step: int
@@ -91,8 +104,10 @@ def test_both_refuse_a_flipped_bit_anywhere(
     log = written(size, tmp_path)
     seen = set()
     for file, at in places(tmp_path / "log", step):
+        whole = file.read_bytes()
         flip(file, at)
-        assert not sumdb_accepts(sumdb, log.signer.vkey, tmp_path / "log"), (file, at)
+        if file.name != "checkpoint" or not says_the_same(whole, file.read_bytes()):
+            assert not sumdb_accepts(sumdb, log.signer.vkey, tmp_path / "log"), (file, at)
         code = verify.run(["--vkey", log.signer.vkey, "log", str(tmp_path / "log")])
         assert code == verify.TAMPERED, (file, at)
         flip(file, at)

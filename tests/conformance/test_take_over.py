@@ -10,6 +10,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from cryptography import x509
@@ -295,7 +296,13 @@ def test_a_list_for_the_old_address_is_made_when_the_old_lists_said_theirs(tmp_p
 
 
 def _check_pointed(taken: Taken) -> None:
-    crl, file = taken.crl("/1")
+    def published() -> tuple[x509.CertificateRevocationList, Path] | None:
+        try:
+            return taken.crl("/1")
+        except HTTPError:
+            return None
+
+    crl, file = until(published, 15, "the list for the old address")
     point = crl.extensions.get_extension_for_class(x509.IssuingDistributionPoint)
     assert point.critical
     assert [each.value for each in point.value.full_name or ()] == [POINT]

@@ -126,7 +126,7 @@ def test_a_ca_is_taken_over_step_by_step(handover: Handover) -> None:
 def test_what_is_no_take_over_is_refused_before_anything_is_kept(
     server: Server, tmp_path: Path
 ) -> None:
-    handover = hand(server, server.open_tenant("Bad input"), tmp_path / "ca")
+    handover = hand(server, server.open_tenant("Bad take-overs"), tmp_path / "ca")
     bad: tuple[tuple[Json, str], ...] = (
         ({"kind": "king"}, "request.malformed"),
         ({"name": "\n"}, "request.malformed"),

@@ -166,7 +166,7 @@ def key_period_as_certified(subject: Subject) -> Finding | None:
         pass
     return error(
         "private-key-usage-period.not-within-validity",
-        "X.509 clause 9.2.2.5; ETSI EN 319 422 clause 6.2",
+        "RFC 3280 section 4.2.1.4; ETSI EN 319 422 clause 6.2",
         "not critical, with both ends, within the certificate's validity",
     )
 
